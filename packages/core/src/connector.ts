@@ -1,0 +1,262 @@
+import type { Key, Origin } from "./element.js";
+import type { BatchPolicy, CallContext, ErrorClass } from "./policy.js";
+
+/** Where to resume in a partition, as text only its source understands. */
+export type Position = string;
+
+/** All waiting in the engine and in connectors goes through schedule(), so that a test clock can drive it. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Calls `fn` once when the clock reads `atMs` or more; returns a function that cancels. */
+  schedule(atMs: number, fn: () => void): () => void;
+}
+
+/** Where the library writes what an operator should see. Values and secrets are never logged. */
+export interface Logger {
+  debug(message: string, fields?: object): void;
+  info(message: string, fields?: object): void;
+  warn(message: string, fields?: object): void;
+  error(message: string, fields?: object): void;
+}
+
+/** What every connector is given: the world, injected. `signal` ends with the run. */
+export interface RuntimeContext {
+  readonly topology: string;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+/** The answer of a cheap probe. */
+export interface Health {
+  readonly status: "up" | "degraded" | "down";
+  readonly latencyMs?: number;
+  readonly detail?: string;
+}
+
+/** One running instance of a topology over a fixed set of source partitions. */
+export interface Task {
+  readonly topology: string;
+  readonly partitions: readonly string[];
+  readonly lease: number;
+}
+
+// ---- sources
+
+/**
+ * Where values come from. `bounded`: a reader that ends completes the input. `partitioned`: keys stay in one partition and
+ * partitions may be spread over tasks.
+ */
+export interface Source<out T> {
+  readonly name: string;
+  readonly bounded?: boolean;
+  readonly partitioned?: boolean;
+  /** Once a process. The last checkpoint of a lost partition happens inside the listener's `lost`. */
+  connect(context: SourceContext): Promise<SourceConnection<T>>;
+}
+
+export interface SourceContext extends RuntimeContext {
+  readonly startAt: "earliest" | "latest" | Date;
+}
+
+/** Told what the process is assigned and what it lost; both are awaited. */
+export interface AssignmentListener {
+  assigned(partitions: readonly string[], generation: number): Promise<void>;
+  lost(partitions: readonly string[], generation: number): Promise<void>;
+}
+
+export interface SourceConnection<out T> {
+  /** Begins assignment; both calls of the listener are awaited. A source without groups calls assigned() once. */
+  subscribe(listener: AssignmentListener): Promise<void>;
+  /** A reader from `position`; without one, from the source's own `startAt`, else the run's. */
+  open(partition: string, position: Position | undefined): Promise<SourceReader<T>>;
+  committed?(partition: string): Promise<Position | undefined>;
+  commit?(positions: ReadonlyMap<string, Position>, generation: number): Promise<void>;
+  comparePositions(left: Position, right: Position): number;
+  partitionOf?(key: Key, partitionCount: number): string;
+  health?(): Promise<Health>;
+  close(): Promise<void>;
+}
+
+/** Reads one partition in order. `close()` makes a pending `read()` resolve undefined. Undefined = this reader ends. */
+export interface SourceReader<out T> {
+  read(): Promise<SourceBatch<T> | undefined>;
+  close(): Promise<void>;
+}
+
+export interface SourceBatch<out T> {
+  readonly values: readonly T[];
+  readonly offsets?: readonly (string | number | bigint)[];
+  /** Event times by the source (ms), used by `eventTime("source")`. */
+  readonly times?: ArrayLike<number>;
+  readonly bytes?: number;
+  /** Where to resume once every value of this batch is done. */
+  readonly position: Position;
+  /** Nothing more was there when this was read: lets an idle partition leave the watermark's minimum. */
+  readonly caughtUp?: boolean;
+  /** What could not be decoded; goes to the first onError below the source. */
+  readonly poison?: readonly PoisonValue[];
+}
+
+export interface PoisonValue {
+  readonly offset: string | number | bigint;
+  readonly raw: Uint8Array;
+  readonly error: { readonly code: string; readonly message: string };
+}
+
+// ---- sinks
+
+/** Where values go. The engine batches, retries, splits, dead-letters and flushes; a sink only writes. */
+export interface Sink<in T> {
+  readonly name: string;
+  readonly batch?: BatchPolicy;
+  readonly concurrency?: number;
+  /** append: a replay writes again; idempotent: same id, same content; versioned: the store compares a version that grows. */
+  readonly writes: "append" | "idempotent" | "versioned";
+  /** Such as `sqlite:/data/app.db`: equal to the checkpoint store's, the sink writes inside its transaction. */
+  readonly system?: string;
+  connect(context: RuntimeContext): Promise<SinkConnection<T>>;
+}
+
+export interface SinkConnection<in T> {
+  /** `state` is what the last flush saved in the checkpoint (a file's length): the writer rolls itself back to it. */
+  open(task: Task, state: Uint8Array | undefined): Promise<SinkWriter<T>>;
+  health?(): Promise<Health>;
+  close(): Promise<void>;
+}
+
+export interface SinkWriter<in T> {
+  /** Writes all values, or returns an outcome for each, or throws (a {@link WriteError} says of which class). */
+  write(values: readonly T[], context: WriteContext): Promise<void | readonly WriteOutcome[]>;
+  flush?(epoch: number): Promise<void | SinkCommit>;
+  close(): Promise<void>;
+}
+
+/** `state` is saved in the checkpoint; `commit` is applied by the checkpoint store inside its own transaction. */
+export interface SinkCommit {
+  readonly state?: Uint8Array;
+  readonly commit?: unknown;
+}
+
+export interface WriteContext extends CallContext {
+  /** Made from the origins: equal after a replay. */
+  readonly ids: readonly (string | undefined)[];
+  readonly keys: readonly (Key | undefined)[];
+  readonly times: readonly (number | undefined)[];
+  readonly origins: readonly (Origin | undefined)[];
+}
+
+export type WriteOutcome =
+  | "written"
+  | { readonly class: ErrorClass; readonly code: string; readonly message: string; readonly retryAfterMs?: number };
+
+/**
+ * What a sink, a lookup or a user's async function throws to say of which class a failure is. Anything else that is thrown counts
+ * as `transient` from a sink and as `poison` from a user function.
+ */
+export class WriteError extends Error {
+  override readonly name = "WriteError";
+  readonly class: ErrorClass;
+  readonly code: string;
+  readonly retryAfterMs: number | undefined;
+  /** The batch was refused as a whole and nothing of it was written, so halves may be tried. */
+  readonly atomic: boolean;
+
+  constructor(errorClass: ErrorClass, code: string, message: string, details: { readonly cause?: unknown; readonly retryAfterMs?: number; readonly atomic?: boolean } = {}) {
+    super(message, "cause" in details ? { cause: details.cause } : undefined);
+    this.class = errorClass;
+    this.code = code;
+    this.retryAfterMs = details.retryAfterMs;
+    this.atomic = details.atomic ?? false;
+  }
+}
+
+// ---- lookups
+
+/** A store that can be asked for many keys at once. A key missing from the answer is a miss. */
+export interface Lookup<Q extends Key, V> {
+  readonly name: string;
+  fetch(keys: readonly Q[], context: CallContext): Promise<ReadonlyMap<Q, V>>;
+  connect?(context: RuntimeContext): Promise<void>;
+  /** Runs until `signal` ends and calls `invalidate` for each key that changed in the store. */
+  changes?(invalidate: (key: Q) => void, signal: AbortSignal): Promise<void>;
+  health?(): Promise<Health>;
+  close?(): Promise<void>;
+}
+
+// ---- checkpoints
+
+/** Keeps checkpoints: state, positions and times of one moment, committed at once. */
+export interface CheckpointStore {
+  readonly name: string;
+  readonly system?: string;
+  connect(context: RuntimeContext): Promise<CheckpointConnection>;
+}
+
+export interface CheckpointConnection {
+  /** Numbered and held while its holder lives. Held by another: E_LEASE_HELD, or with `wait` a standby. A commit with a lower number is refused (E_FENCED). */
+  lease(task: string, options?: { readonly wait?: boolean; readonly signal?: AbortSignal }): Promise<{ readonly number: number; readonly latest: Checkpoint | undefined }>;
+  release(task: string, lease: number): Promise<void>;
+  /** Atomic. Refuses an epoch not newer than its last. */
+  commit(task: string, lease: number, checkpoint: CheckpointDelta): Promise<void>;
+  latestEpoch(task: string, lease: number): Promise<number | undefined>;
+  close(): Promise<void>;
+}
+
+export interface CheckpointHead {
+  readonly format: 1;
+  readonly epoch: number;
+  readonly ended: boolean;
+  readonly topologyHash: string;
+  readonly mode: "one" | "per-partition";
+  /** source → partition → position */
+  readonly positions: ReadonlyMap<string, ReadonlyMap<string, Position>>;
+  readonly partitionCounts: ReadonlyMap<string, number>;
+  readonly time: { readonly processing: number; readonly watermarks: ReadonlyMap<string, number> };
+  readonly sinkStates: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface Checkpoint extends CheckpointHead {
+  /** All state, in pages. */
+  entries(): AsyncIterable<readonly StateEntry[]>;
+}
+
+export interface CheckpointDelta extends CheckpointHead {
+  /** What changed since the last committed epoch; a value of undefined deletes. */
+  readonly changes: readonly StateEntry[];
+  readonly commits: readonly { readonly sink: string; readonly payload: unknown }[];
+}
+
+/** state name, key, value; undefined = deleted */
+export type StateEntry = readonly [state: string, key: Uint8Array, value: Uint8Array | undefined];
+
+// ---- topics: one shape for sqliteTopic({ file, name, partitions? }) and redpandaTopic({ brokers, topic, … })
+
+export interface Message {
+  readonly key: Uint8Array | undefined;
+  readonly value: Uint8Array | undefined;
+  readonly headers: Readonly<Record<string, Uint8Array>>;
+  readonly timestamp: number;
+  readonly partition: string;
+  readonly offset: bigint;
+}
+
+export interface OutMessage {
+  readonly key?: Uint8Array | string;
+  readonly value: Uint8Array | string | undefined;
+  readonly headers?: Readonly<Record<string, Uint8Array | string>>;
+  readonly timestamp?: number;
+  readonly partition?: string;
+}
+
+/** A durable log of messages, the same shape for every broker: swapping one for another is one line. */
+export interface Topic {
+  source<T>(options: {
+    readonly decode: (message: Message) => T;
+    readonly startAt?: "earliest" | "latest" | Date;
+    readonly stopAt?: "latest";
+  }): Source<T>;
+  sink<T>(options: { readonly encode: (value: T) => OutMessage }): Sink<T>;
+}
