@@ -117,6 +117,10 @@ export interface Sink<in T> {
   readonly writes: "append" | "idempotent" | "versioned";
   /** Such as `sqlite:/data/app.db`: equal to the checkpoint store's, the sink writes inside its transaction. */
   readonly system?: string;
+  /** The writer rolls itself back to the `state` saved in the checkpoint: exactly-once under a checkpoint. */
+  readonly rollsBack?: boolean;
+  /** False: the writer reads no ids, keys, times and origins, so the engine need not carry them here. */
+  readonly metadata?: false;
   connect(context: RuntimeContext): Promise<SinkConnection<T>>;
 }
 

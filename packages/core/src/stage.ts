@@ -201,17 +201,22 @@ export interface OperatorSpec {
   readonly make: (context: StageContext) => Stage;
   /** Holds something between batches, so a checkpoint needs its name. */
   readonly holdsState?: boolean;
-  /** Holds values (not only counters) that a stop without a store would discard. */
+  /** Its stage is asynchronous: see {@link Stage}. */
   readonly async?: boolean;
+  /** Outputs may leave in another order than their inputs came. */
+  readonly unordered?: boolean;
   /** Un-keyed state over everything: keeps the topology in one task. */
   readonly global?: boolean;
+  /** Un-keyed state that may be one for each task, such as a batch's buffer. */
+  readonly perTask?: boolean;
   /** Reads event time (refused without), assigns it, or neither. */
   readonly eventTime?: "needs" | "assigns";
   /** Columns it reads, so that the planner carries them here. */
   readonly reads?: { readonly times?: boolean; readonly keys?: boolean; readonly origins?: boolean; readonly marks?: boolean };
   readonly origins?: OriginRule;
-  /** Can fire a result more than once (`refires`), or must not be fed by one that does (`aggregates`). */
+  /** Can fire a result more than once. */
   readonly refires?: boolean;
+  /** Would count a result that is fired again twice, so it is refused below one that refires. */
   readonly aggregates?: boolean;
   /** Why results may differ after a replay, in words for `guarantees()`; undefined where they can not. */
   readonly lowers?: string;
