@@ -135,6 +135,8 @@ export interface Stage {
   onStart?(emit: Emit): void;
   /** How many values a stop without a store throws away. */
   held?(): number;
+  /** Something outside of the engine is under way (a call, a timer), so a still run is not a stalled one. */
+  busy?(): boolean;
   /** In words, why output is waiting: for `health()`. */
   waiting?(): string | undefined;
   /** The current value of a key's state: for `run.state(name).get(key)`. */
@@ -185,8 +187,13 @@ export interface StageContext {
   end(): void;
   /** The run can not go on. */
   abort(error: unknown): void;
-  /** Event-time stages: how far a source partition is, for reading the slowest first. */
-  partitionTime(partition: string, watermark: number): void;
+  /**
+   * Event-time stages: how far a source partition is (+Infinity while it is idle), for reading the slowest first and pausing one that is
+   * more than `maxSkewMs` ahead of it.
+   */
+  partitionTime(partition: string, watermark: number, maxSkewMs: number): void;
+  /** Keyed state: a key's state is first made from value `index`. Refuses (E_NOT_PARTITIONED) a key declared partitioned that came from another partition. */
+  newKey(key: Key, batch: Batch, index: number): void;
 }
 
 /** How ids of outputs follow from the inputs': kept, made anew by the operator in a replayable way, or not replayable at all. */

@@ -1,0 +1,318 @@
+import type { Clock } from "../connector.js";
+import type { OperatorVertex } from "../graph/graph.js";
+import { type Batch, ERROR, LATE, MAIN, type Emit, type Item, type OperatorCounters, type PartitionStatus, type Stage } from "../stage.js";
+import type { Channel } from "./channel.js";
+import type { Inbox, Incoming } from "./inbox.js";
+import type { Actor, Scheduler } from "./scheduler.js";
+
+/** A running stage in its place in a chain. */
+export interface Link {
+  readonly vertex: OperatorVertex;
+  readonly stage: Stage;
+  readonly counters: OperatorCounters;
+  /** Channels by output number. The main output of every link but the last goes to the next link instead. */
+  readonly routes: ReadonlyMap<number, readonly Channel[]>;
+  emit: Emit;
+  /** The watermark at its input. */
+  watermark: number;
+  /** When it wants `onTimer`; Infinity: not at all. */
+  wakeAt: number;
+}
+
+/** What a chain tells the task. */
+export interface ChainListener {
+  chainPassed(chain: Chain, epoch: number): void;
+  chainEnded(chain: Chain): void;
+  isAbandoned(epoch: number): boolean;
+}
+
+/** Pieces of work before another actor has its turn. */
+const STEPS_A_TURN = 8;
+
+/**
+ * Synchronous stages run one after another over a batch, without a promise between them. An async stage may only be the first. The
+ * chain takes nothing while a channel below it is full, while a stage says it is, or while its async stage has not let a barrier pass.
+ */
+export class Chain implements Actor {
+  readonly links: readonly Link[];
+  readonly inbox: Inbox;
+  readonly #scheduler: Scheduler;
+  readonly #clock: Clock;
+  readonly #listener: ChainListener;
+  readonly #channels: readonly Channel[];
+  readonly #fullStages: readonly { readonly link: Link; readonly place: number }[];
+  #cancelTimer: (() => void) | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  /** The async stage is letting everything before a barrier or the end out. */
+  #draining = false;
+  /** The epoch of the barrier the async stage is draining for. */
+  #drainingEpoch: number | undefined;
+  /** The first link that wants no more values; what is above it is over. */
+  #endedAt = Number.POSITIVE_INFINITY;
+  #ended = false;
+
+  constructor(links: readonly Link[], inbox: Inbox, scheduler: Scheduler, clock: Clock, listener: ChainListener) {
+    this.links = links;
+    this.inbox = inbox;
+    this.#scheduler = scheduler;
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#channels = links.flatMap((link) => [...link.routes.values()].flat());
+    this.#fullStages = links.map((link, place) => ({ link, place })).filter(({ link }) => link.stage.full !== undefined);
+    links.forEach((link, place) => {
+      link.emit = (batch, output = MAIN) => this.emit(place, batch, output);
+    });
+    for (const channel of this.#channels) channel.wakeProducer = () => scheduler.ready(this);
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** After restore: stages may emit what they must before the first item. */
+  start(): void {
+    for (const link of this.links) link.stage.onStart?.(link.emit);
+    this.#scheduler.ready(this);
+  }
+
+  step(): boolean {
+    for (let i = 0; i < STEPS_A_TURN; i++) {
+      if (this.#ended || this.#draining) return false;
+      if (this.#endedAt !== Number.POSITIVE_INFINITY) {
+        this.#finish(this.#endedAt + 1);
+        return false;
+      }
+      if (this.#blocked()) return false;
+      if (this.#runTimers()) continue;
+      const incoming = this.inbox.next((input) => this.#accepts(input));
+      if (incoming === undefined) return false;
+      this.#scheduler.progress++;
+      this.#process(incoming);
+    }
+    return true;
+  }
+
+  /** Emits from a link: to the next one, or to the channels of that output. */
+  emit(place: number, batch: Batch, output: number): boolean {
+    if (this.#endedAt <= place || this.#ended) return false;
+    const link = this.links[place] as Link;
+    const count = batch.values.length;
+    if (count === 0) return true;
+    if (output !== ERROR && output !== LATE) link.counters.out += count;
+    const next = output === MAIN ? this.links[place + 1] : undefined;
+    if (next !== undefined) {
+      next.counters.in += count;
+      next.stage.onBatch(batch, next.emit, 0);
+      return this.#endedAt > place;
+    }
+    return this.#push(link, output, batch);
+  }
+
+  /** Passes a watermark on from behind a link. */
+  watermarkFrom(place: number, time: number, idle: boolean): void {
+    if (!this.#ended) this.#watermark(place + 1, time, idle);
+  }
+
+  partitionFrom(place: number, status: PartitionStatus): void {
+    if (!this.#ended) this.#partition(place + 1, status);
+  }
+
+  /** A link wants no more values. What it has emitted before stands. */
+  end(place: number): void {
+    if (place >= this.#endedAt) return;
+    this.#endedAt = place;
+    this.#scheduler.ready(this);
+  }
+
+  wakeAt(place: number, time: number): void {
+    const link = this.links[place] as Link;
+    if (time >= link.wakeAt) return;
+    link.wakeAt = time;
+    this.#arm();
+  }
+
+  /** The epoch is given up: nobody waits for its barrier any more. */
+  abandon(epoch: number): void {
+    this.inbox.abandon(epoch);
+    this.#scheduler.ready(this);
+  }
+
+  /** Nothing is below any more, or the run is over. */
+  close(): void {
+    this.#ended = true;
+    this.#cancelTimer?.();
+    this.inbox.close();
+  }
+
+  #blocked(): boolean {
+    let open = 0;
+    for (const channel of this.#channels) {
+      if (channel.closed) continue;
+      open++;
+      if (channel.full) return true;
+    }
+    if (open > 0 || this.#channels.length === 0) return false;
+    this.#over();
+    return true;
+  }
+
+  #accepts(input: number): boolean {
+    // While a barrier is awaited an input must be able to reach it, so buffers may grow over their bound for that long.
+    const aligning = this.inbox.aligning;
+    for (const { link, place } of this.#fullStages) if (!(aligning && place === 0) && link.stage.full?.(place === 0 ? input : 0) === true) return false;
+    return true;
+  }
+
+  #process(incoming: Incoming): void {
+    const head = this.links[0] as Link;
+    switch (incoming.kind) {
+      case "batch":
+        head.counters.in += incoming.batch.values.length;
+        head.stage.onBatch(incoming.batch, head.emit, incoming.input);
+        break;
+      case "watermark":
+        this.#watermark(0, incoming.time, incoming.idle);
+        break;
+      case "partition":
+        this.#partition(0, incoming.status);
+        break;
+      case "barrier":
+        this.#barrier(incoming.epoch);
+        break;
+      default:
+        this.#end(incoming.complete);
+    }
+  }
+
+  #watermark(from: number, time: number, idle: boolean): void {
+    for (let place = from; place < this.links.length; place++) {
+      const link = this.links[place] as Link;
+      // Only an event-time stage can see an older one: below it time never goes back.
+      if (time > link.watermark) link.watermark = time;
+      link.stage.onWatermark?.(link.watermark, link.emit, idle);
+      if (link.vertex.spec.async === true) return;
+      time = link.stage.outputWatermark?.(link.watermark) ?? link.watermark;
+      this.#pushMark(link, { kind: "watermark", time, idle });
+    }
+  }
+
+  #partition(from: number, status: PartitionStatus): void {
+    for (let place = from; place < this.links.length; place++) {
+      const link = this.links[place] as Link;
+      if (link.stage.onPartition !== undefined) {
+        link.stage.onPartition(status, link.emit);
+        return;
+      }
+      for (const [output, channels] of link.routes) if (output !== LATE && output !== ERROR) for (const channel of channels) channel.push(status);
+    }
+  }
+
+  #barrier(epoch: number): void {
+    const head = (this.links[0] as Link).stage;
+    if (head.onBarrier === undefined) {
+      this.#pass(epoch);
+      return;
+    }
+    this.#drainingEpoch = epoch;
+    this.#drain(head.onBarrier(), () => {
+      this.#drainingEpoch = undefined;
+      if (!this.#listener.isAbandoned(epoch)) this.#pass(epoch);
+    });
+  }
+
+  #pass(epoch: number): void {
+    this.#listener.chainPassed(this, epoch);
+    for (const link of this.links) this.#pushMark(link, { kind: "barrier", epoch });
+  }
+
+  #end(complete: boolean): void {
+    const head = this.links[0] as Link;
+    if (head.vertex.spec.async !== true) {
+      this.#endFrom(0, complete);
+      return;
+    }
+    const out = complete ? head.stage.onEnd?.(head.emit) : head.stage.onBarrier?.();
+    this.#drain(Promise.resolve(out), () => this.#endFrom(1, complete));
+  }
+
+  #drain(out: Promise<void>, then: () => void): void {
+    this.#draining = true;
+    out.then(
+      () => {
+        this.#draining = false;
+        if (this.#ended) return;
+        try {
+          then();
+        } catch (error) {
+          this.#scheduler.fail(error);
+        }
+        this.#scheduler.ready(this);
+      },
+      (error) => this.#scheduler.fail(error),
+    );
+  }
+
+  /** The input is over for the links from this one on. */
+  #endFrom(from: number, complete: boolean): void {
+    if (complete) {
+      for (const link of this.links.slice(from)) {
+        link.watermark = Number.POSITIVE_INFINITY;
+        link.stage.onWatermark?.(Number.POSITIVE_INFINITY, link.emit, false);
+        link.stage.onEnd?.(link.emit);
+      }
+    }
+    for (const link of this.links) this.#pushMark(link, { kind: "end", complete });
+    this.#over();
+  }
+
+  /** A link wants no more: what is below it sees a complete end, and what is above it closes. */
+  #finish(from: number): void {
+    this.#endedAt = Number.POSITIVE_INFINITY;
+    this.#endFrom(from, true);
+  }
+
+  #over(): void {
+    if (this.#ended) return;
+    this.close();
+    this.#listener.chainEnded(this);
+  }
+
+  #push(link: Link, output: number, item: Item): boolean {
+    const channels = link.routes.get(output);
+    if (channels === undefined) return true;
+    let open = false;
+    for (const channel of channels) {
+      channel.push(item);
+      open ||= !channel.closed;
+    }
+    return open;
+  }
+
+  #pushMark(link: Link, item: Item): void {
+    for (const output of link.routes.keys()) this.#push(link, output, item);
+  }
+
+  /** Runs the timers that are due; true: there were some. */
+  #runTimers(): boolean {
+    const now = this.#clock.now();
+    if (now < this.#timerAt && !this.links.some((link) => link.wakeAt <= now)) return false;
+    let ran = false;
+    for (const link of this.links) {
+      if (link.wakeAt > now) continue;
+      link.wakeAt = Number.POSITIVE_INFINITY;
+      link.stage.onTimer?.(now, link.emit);
+      ran = true;
+    }
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.#arm();
+    return ran;
+  }
+
+  #arm(): void {
+    const earliest = Math.min(...this.links.map((link) => link.wakeAt));
+    if (earliest >= this.#timerAt || this.#ended) return;
+    this.#cancelTimer?.();
+    this.#timerAt = earliest;
+    this.#cancelTimer = this.#clock.schedule(earliest, () => this.#scheduler.ready(this));
+  }
+}

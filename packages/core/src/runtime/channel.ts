@@ -1,0 +1,86 @@
+import type { Item } from "../stage.js";
+
+/** A channel takes no more above this many values or bytes; one emission may go over it, so a stage never has to stop half way. */
+export const MAX_CHANNEL_VALUES = 4_096;
+export const MAX_CHANNEL_BYTES = 8 * 1024 * 1024;
+
+/**
+ * A bounded queue between two actors: what makes backpressure. Items leave in the order they came. Marks (watermarks, barriers, ends)
+ * always fit. A consumer that wants no more closes it; then everything pushed is dropped.
+ */
+export class Channel {
+  readonly from: string;
+  readonly to: string;
+  #items: (Item | undefined)[] = [];
+  #bytes: number[] = [];
+  #head = 0;
+  #valueCount = 0;
+  #byteCount = 0;
+  #closed = false;
+  /** Called when there is something to take, and when it is full no longer or closed. */
+  wakeConsumer: () => void = () => {};
+  wakeProducer: () => void = () => {};
+
+  constructor(from: string, to: string) {
+    this.from = from;
+    this.to = to;
+  }
+
+  get full(): boolean {
+    return this.#valueCount >= MAX_CHANNEL_VALUES || this.#byteCount >= MAX_CHANNEL_BYTES;
+  }
+
+  get empty(): boolean {
+    return this.#head === this.#items.length;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Values in it now. */
+  get size(): number {
+    return this.#valueCount;
+  }
+
+  push(item: Item, bytes = 0): void {
+    if (this.#closed) return;
+    this.#items.push(item);
+    this.#bytes.push(bytes);
+    if (item.kind === "batch") this.#valueCount += item.values.length;
+    this.#byteCount += bytes;
+    this.wakeConsumer();
+  }
+
+  shift(): Item | undefined {
+    const item = this.#items[this.#head];
+    if (item === undefined) return undefined;
+    const wasFull = this.full;
+    if (item.kind === "batch") this.#valueCount -= item.values.length;
+    this.#byteCount -= this.#bytes[this.#head] as number;
+    this.#items[this.#head] = undefined;
+    this.#head++;
+    if (this.#head === this.#items.length) {
+      this.#items = [];
+      this.#bytes = [];
+      this.#head = 0;
+    } else if (this.#head >= 1_024) {
+      this.#items.splice(0, this.#head);
+      this.#bytes.splice(0, this.#head);
+      this.#head = 0;
+    }
+    if (wasFull && !this.full) this.wakeProducer();
+    return item;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#items = [];
+    this.#bytes = [];
+    this.#head = 0;
+    this.#valueCount = 0;
+    this.#byteCount = 0;
+    this.wakeProducer();
+  }
+}

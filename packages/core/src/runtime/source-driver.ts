@@ -1,0 +1,275 @@
+import { WriteError, type Clock, type Position, type SourceBatch, type SourceConnection, type SourceReader } from "../connector.js";
+import type { Origin } from "../element.js";
+import { messageOf, StreamError } from "../errors.js";
+import type { SourceVertex } from "../graph/graph.js";
+import { backoffMs, planRetry } from "../policy.js";
+import { Batch, ERROR, MAX_BATCH, type Item, type OperatorCounters } from "../stage.js";
+import type { Channel } from "./channel.js";
+import { decodeFailure, poisonBatch } from "./failures.js";
+import type { Actor, Scheduler } from "./scheduler.js";
+
+interface Partition {
+  readonly id: string;
+  readonly reader: SourceReader<unknown>;
+  /** Where to resume once everything pushed so far is done. */
+  position: Position | undefined;
+  /** Read and not pushed yet. */
+  ready: SourceBatch<unknown> | "end" | undefined;
+  reading: boolean;
+  ended: boolean;
+  failures: number;
+  /** Its own watermark; +Infinity while it is idle. */
+  watermark: number;
+}
+
+export interface SourceListener {
+  /** The barrier is in; these are the positions behind it. */
+  sourcePassed(driver: SourceDriver, epoch: number): void;
+  /** Nothing more will come: the input is complete, or (`bounded: false`) its readers stopped where they were told to. */
+  sourceEnded(driver: SourceDriver): void;
+}
+
+export interface SourceWorld {
+  readonly topology: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly scheduler: Scheduler;
+  readonly listener: SourceListener;
+  readonly counters: OperatorCounters;
+}
+
+/** A reader that fails for a moment is asked again so often. */
+const READ_RETRY = planRetry({ attempts: 8 }, "source", 8);
+
+/**
+ * Reads the partitions of one source and pushes their values below, the partition with the lowest watermark first. A full channel
+ * stops it; a barrier is put behind what was pushed, with the positions that belong to it.
+ */
+export class SourceDriver implements Actor {
+  readonly vertex: SourceVertex;
+  readonly connection: SourceConnection<unknown>;
+  readonly #channels: readonly Channel[];
+  readonly #errorChannels: readonly Channel[];
+  readonly #world: SourceWorld;
+  readonly #withOrigins: boolean;
+  readonly #partitions: Partition[] = [];
+  #barrier: number | undefined;
+  #maxSkewMs = Number.POSITIVE_INFINITY;
+  #paused = false;
+  #turn = 0;
+  #done = false;
+  #told = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(vertex: SourceVertex, connection: SourceConnection<unknown>, routes: ReadonlyMap<number, readonly Channel[]>, withOrigins: boolean, world: SourceWorld) {
+    this.vertex = vertex;
+    this.connection = connection;
+    this.#channels = [...routes].filter(([output]) => output !== ERROR).flatMap(([, channels]) => channels);
+    this.#errorChannels = routes.get(ERROR) ?? [];
+    this.#withOrigins = withOrigins;
+    this.#world = world;
+    for (const channel of [...this.#channels, ...this.#errorChannels]) channel.wakeProducer = () => world.scheduler.ready(this);
+  }
+
+  /** Opens a reader for each partition, at its position. */
+  async open(positions: ReadonlyMap<string, Position | undefined>): Promise<void> {
+    for (const [id, position] of positions) {
+      const reader = await this.connection.open(id, position);
+      this.#partitions.push({ id, reader, position, ready: undefined, reading: false, ended: false, failures: 0, watermark: Number.NEGATIVE_INFINITY });
+    }
+  }
+
+  start(): void {
+    for (const { id } of this.#partitions) this.#push({ kind: "partition", partition: id, status: "assigned" });
+    this.#world.scheduler.ready(this);
+  }
+
+  step(): boolean {
+    if (this.#done) return false;
+    if (this.#barrier !== undefined) this.#passBarrier(this.#barrier);
+    if (this.#channels.length > 0 && this.#channels.every((channel) => channel.closed)) {
+      this.end(true);
+      return false;
+    }
+    if (this.#blocked()) return false;
+    const partition = this.#next();
+    this.#readAhead();
+    if (partition === undefined) {
+      if (!this.#told && this.#partitions.every(({ ended }) => ended)) {
+        this.#told = true;
+        this.#world.listener.sourceEnded(this);
+      }
+      return false;
+    }
+    this.#deliver(partition);
+    this.#readAhead();
+    return true;
+  }
+
+  /** The barrier goes in at this driver's next turn. */
+  requestBarrier(epoch: number): void {
+    this.#barrier = epoch;
+    this.#world.scheduler.ready(this);
+  }
+
+  /** The epoch was given up before its barrier went in. */
+  abandon(epoch: number): void {
+    if (this.#barrier === epoch) this.#barrier = undefined;
+  }
+
+  /** No more values: tells all below, once. */
+  end(complete: boolean): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#push({ kind: "end", complete });
+    for (const channel of this.#errorChannels) channel.push({ kind: "end", complete });
+    if (!this.#told) {
+      this.#told = true;
+      this.#world.listener.sourceEnded(this);
+    }
+  }
+
+  get ended(): boolean {
+    return this.#done;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    this.#world.scheduler.ready(this);
+  }
+
+  partitionTime(partition: string, watermark: number, maxSkewMs: number): void {
+    this.#maxSkewMs = maxSkewMs;
+    const found = this.#partitions.find(({ id }) => id === partition);
+    if (found !== undefined) found.watermark = watermark;
+    this.#world.scheduler.ready(this);
+  }
+
+  positions(): Map<string, Position> {
+    const positions = new Map<string, Position>();
+    for (const { id, position } of this.#partitions) if (position !== undefined) positions.set(id, position);
+    return positions;
+  }
+
+  partitions(): readonly { readonly id: string; readonly watermark: number; readonly ended: boolean }[] {
+    return this.#partitions;
+  }
+
+  close(): Promise<void> {
+    this.#done = true;
+    this.#closing ??= Promise.all(this.#partitions.map(({ reader }) => reader.close())).then(() => {});
+    return this.#closing;
+  }
+
+  #blocked(): boolean {
+    return this.#paused || this.#channels.some((channel) => !channel.closed && channel.full) || this.#errorChannels.some((channel) => channel.full);
+  }
+
+  /** The partition to deliver from: the lowest watermark of those that have something and are not too far ahead. */
+  #next(): Partition | undefined {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const partition of this.#partitions) if (!partition.ended && partition.watermark < lowest) lowest = partition.watermark;
+    let best: Partition | undefined;
+    const count = this.#partitions.length;
+    for (let i = 0; i < count; i++) {
+      const partition = this.#partitions[(this.#turn + i) % count] as Partition;
+      if (partition.ready === undefined) continue;
+      if (partition.ready !== "end" && partition.watermark > lowest + this.#maxSkewMs && partition.watermark !== Number.POSITIVE_INFINITY) continue;
+      if (best === undefined || partition.watermark < best.watermark) best = partition;
+    }
+    this.#turn++;
+    return best;
+  }
+
+  #deliver(partition: Partition): void {
+    const batch = partition.ready;
+    partition.ready = undefined;
+    this.#world.scheduler.progress++;
+    if (batch === "end" || batch === undefined) {
+      partition.ended = true;
+      this.#push({ kind: "partition", partition: partition.id, status: "ended" });
+      return;
+    }
+    const count = batch.values.length;
+    this.#world.counters.out += count;
+    if (count > 0) {
+      const whole = this.#batch(partition, batch);
+      for (let from = 0; from < count; from += MAX_BATCH) this.#push(whole.slice(from, Math.min(count, from + MAX_BATCH)), ((batch.bytes ?? 0) * Math.min(MAX_BATCH, count - from)) / count);
+    }
+    this.#reject(partition, batch);
+    partition.position = batch.position;
+    if (batch.caughtUp === true) this.#push({ kind: "partition", partition: partition.id, status: "caughtUp" });
+  }
+
+  #batch(partition: Partition, { values, offsets, times }: SourceBatch<unknown>): Batch {
+    let origins: Origin[] | null = null;
+    if (this.#withOrigins && offsets !== undefined) {
+      const source = this.vertex.source.name;
+      origins = offsets.map((offset) => ({ source, partition: partition.id, offset, index: "" }));
+    }
+    return new Batch(values, times === undefined ? null : Array.from(times), null, origins, null, partition.id);
+  }
+
+  /** What could not be decoded goes to the first onError below the source. */
+  #reject(partition: Partition, batch: SourceBatch<unknown>): void {
+    if (batch.poison === undefined || batch.poison.length === 0) return;
+    const { counters, clock, topology } = this.#world;
+    const source = this.vertex.source.name;
+    if (this.vertex.onError === "fail") throw decodeFailure(source, partition.id, batch.poison[0] as NonNullable<typeof batch.poison>[number]);
+    counters.failed += batch.poison.length;
+    if (this.vertex.onError === "skip") {
+      counters.skipped += batch.poison.length;
+      return;
+    }
+    const letters = poisonBatch(source, partition.id, batch.poison, clock.now(), topology);
+    for (const channel of this.#errorChannels) channel.push(letters);
+  }
+
+  #passBarrier(epoch: number): void {
+    this.#barrier = undefined;
+    this.#push({ kind: "barrier", epoch });
+    for (const channel of this.#errorChannels) channel.push({ kind: "barrier", epoch });
+    this.#world.listener.sourcePassed(this, epoch);
+  }
+
+  #push(item: Item, bytes = 0): void {
+    for (const channel of this.#channels) channel.push(item, bytes);
+  }
+
+  #readAhead(): void {
+    if (this.#paused) return;
+    for (const partition of this.#partitions) if (!partition.reading && partition.ready === undefined && !partition.ended) this.#read(partition);
+  }
+
+  #read(partition: Partition): void {
+    partition.reading = true;
+    partition.reader.read().then(
+      (batch) => {
+        partition.reading = false;
+        partition.failures = 0;
+        partition.ready = batch ?? "end";
+        this.#world.scheduler.ready(this);
+      },
+      (error) => this.#readFailed(partition, error),
+    );
+  }
+
+  /** A failure the source itself calls passing is tried again after a while; any other ends the run. */
+  #readFailed(partition: Partition, error: unknown): void {
+    if (this.#done) return;
+    const passing = error instanceof WriteError && (error.class === "transient" || error.class === "throttled");
+    if (!passing || ++partition.failures >= READ_RETRY.attempts) {
+      const message = `source "${this.vertex.source.name}" could not read partition ${partition.id}: ${messageOf(error)}`;
+      this.#world.scheduler.fail(error instanceof StreamError ? error : new StreamError("E_SOURCE", message, { cause: error, operator: this.vertex.id }));
+      return;
+    }
+    const { clock, random } = this.#world;
+    clock.schedule(clock.now() + backoffMs(READ_RETRY, partition.failures, random), () => {
+      if (!this.#done) this.#read(partition);
+    });
+  }
+}
