@@ -120,6 +120,8 @@ export interface Stage {
   onTimer?(now: number, emit: Emit): void;
   /** A source partition's status; a stage that has this consumes it. An async stage gets all of them and passes them on in order. */
   onPartition?(status: PartitionStatus, emit: Emit): void;
+  /** One of several inputs is complete: nothing more comes from it. Called once for each, before `onEnd`. */
+  onInputEnd?(input: number, emit: Emit): void;
   /** Complete: emit what is held. An async stage resolves when everything is out. Not called at a stop. */
   onEnd?(emit: Emit): void | Promise<void>;
   /** Async stages: resolves when everything before it is out. */

@@ -10,6 +10,11 @@ export class ChangeLog<K> {
     this.#changed.add(key);
   }
 
+  /** The key is gone and was in no snapshot: there is nothing to save of it. */
+  forget(key: K): void {
+    this.#changed.delete(key);
+  }
+
   /** The keys to save now. */
   snapshot(): ReadonlySet<K> {
     if (this.#inSnapshot.size === 0) this.#inSnapshot = this.#changed;
