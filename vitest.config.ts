@@ -1,20 +1,20 @@
-import { defaultClientConditions, defaultServerConditions } from "vite";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 /** Packages meet each other's TypeScript source through this export condition, so that no test needs a build. */
 const SOURCE_CONDITION = "millrace-source";
 
 const config: ViteUserConfig = defineConfig({
-  resolve: { conditions: [SOURCE_CONDITION, ...defaultClientConditions] },
   ssr: {
-    resolve: { conditions: [SOURCE_CONDITION, ...defaultServerConditions], externalConditions: [SOURCE_CONDITION] },
+    // The rest of `conditions` is Vite's default, which giving any replaces. vitest starts its processes with the external conditions, so that worker threads of a test find our source too.
+    resolve: {
+      conditions: [SOURCE_CONDITION, "module", "node", "development|production"],
+      externalConditions: [SOURCE_CONDITION],
+    },
   },
   test: {
     include: ["packages/**/*.test.ts", "scripts/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],
     pool: "forks",
-    // Worker threads and child processes that a test starts inherit this and find the source of our packages too.
-    execArgv: [`--conditions=${SOURCE_CONDITION}`],
     testTimeout: 20_000,
   },
 });
