@@ -5,7 +5,8 @@ const SOURCE_CONDITION = "millrace-source";
 
 const config: ViteUserConfig = defineConfig({
   ssr: {
-    // The rest of `conditions` is Vite's default, which giving any replaces. vitest starts its processes with the external conditions, so that worker threads of a test find our source too.
+    // The rest of `conditions` is Vite's default, which giving any replaces. vitest starts its processes with the external
+    // conditions, so that worker threads of a test find our source too.
     resolve: {
       conditions: [SOURCE_CONDITION, "module", "node", "development|production"],
       externalConditions: [SOURCE_CONDITION],
