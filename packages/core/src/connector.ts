@@ -27,6 +27,11 @@ export interface RuntimeContext {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
+  /**
+   * The `system` of the run's checkpoint store. A sink of the same system is transactional: it buffers what it is given and
+   * returns it as `commit` from `flush()`, for the store to apply inside its own commit.
+   */
+  readonly transactionalSystem?: string;
 }
 
 /** The answer of a cheap probe. */
