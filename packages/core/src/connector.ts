@@ -10,6 +10,8 @@ export interface Clock {
   now(): number;
   /** Calls `fn` once when the clock reads `atMs` or more; returns a function that cancels. */
   schedule(atMs: number, fn: () => void): () => void;
+  /** Time moves only when told: nothing may depend on the computer's own clock or speed. */
+  readonly virtual?: boolean;
 }
 
 /** Where the library writes what an operator should see. Values and secrets are never logged. */
@@ -81,6 +83,8 @@ export interface SourceConnection<out T> {
   commit?(positions: ReadonlyMap<string, Position>, generation: number): Promise<void>;
   comparePositions(left: Position, right: Position): number;
   partitionOf?(key: Key, partitionCount: number): string;
+  /** How many partitions there are in all, where a process may be assigned only some. */
+  partitionCount?(): number;
   health?(): Promise<Health>;
   close(): Promise<void>;
 }

@@ -1,0 +1,129 @@
+import type { AssignmentListener } from "../connector.js";
+import { StreamError } from "../errors.js";
+
+/** A task that should run: its name, and its partitions by source id. */
+export interface TaskRequest {
+  readonly name: string;
+  readonly partitions: ReadonlyMap<string, readonly string[]>;
+}
+
+export interface TaskControl {
+  start(request: TaskRequest): Promise<void>;
+  stop(name: string): Promise<void>;
+}
+
+interface Assigned {
+  readonly partitions: Set<string>;
+  generation: number;
+}
+
+/** Turns what the sources say they are assigned into tasks: one over everything, or one for each partition that all sources have. */
+export class Assignment {
+  readonly #mode: "one" | "per-partition";
+  readonly #topology: string;
+  readonly #sources: readonly string[];
+  readonly #control: TaskControl;
+  readonly #assigned = new Map<string, Assigned>();
+  readonly #running = new Map<string, TaskRequest>();
+  readonly #finished = new Set<string>();
+  #turn: Promise<void> = Promise.resolve();
+  #moving = 0;
+
+  constructor(mode: "one" | "per-partition", topology: string, sources: readonly string[], control: TaskControl) {
+    this.#mode = mode;
+    this.#topology = topology;
+    this.#sources = sources;
+    this.#control = control;
+  }
+
+  /** Partitions are being taken away; a task that stops now has not finished. */
+  get moving(): boolean {
+    return this.#moving > 0;
+  }
+
+  get allFinished(): boolean {
+    return this.#running.size > 0 && [...this.#running.keys()].every((name) => this.#finished.has(name));
+  }
+
+  finished(name: string): void {
+    this.#finished.add(name);
+  }
+
+  count(source: string): number {
+    return this.#assigned.get(source)?.partitions.size ?? 0;
+  }
+
+  generation(source: string): number {
+    return this.#assigned.get(source)?.generation ?? 0;
+  }
+
+  /** Resolves when all that was assigned until now is running. */
+  settled(): Promise<void> {
+    return this.#turn;
+  }
+
+  listener(source: string): AssignmentListener {
+    return {
+      assigned: (partitions, generation) => this.#inTurn(() => this.#onAssigned(source, partitions, generation)),
+      lost: (partitions, generation) => this.#inTurn(() => this.#onLost(source, partitions, generation)),
+    };
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #onAssigned(source: string, partitions: readonly string[], generation: number): Promise<void> {
+    const known = this.#assigned.get(source) ?? { partitions: new Set<string>(), generation };
+    known.generation = generation;
+    for (const partition of partitions) known.partitions.add(partition);
+    this.#assigned.set(source, known);
+    if (this.#sources.some((id) => !this.#assigned.has(id))) return;
+    for (const request of this.#wanted()) {
+      const running = this.#running.get(request.name);
+      if (running !== undefined && same(running, request)) continue;
+      if (running !== undefined) await this.#end(request.name);
+      this.#running.set(request.name, request);
+      await this.#control.start(request);
+    }
+  }
+
+  async #onLost(source: string, partitions: readonly string[], generation: number): Promise<void> {
+    const known = this.#assigned.get(source);
+    if (known === undefined) return;
+    for (const [name, request] of [...this.#running]) if (request.partitions.get(source)?.some((partition) => partitions.includes(partition)) === true) await this.#end(name);
+    known.generation = generation;
+    for (const partition of partitions) known.partitions.delete(partition);
+  }
+
+  async #end(name: string): Promise<void> {
+    this.#moving++;
+    try {
+      await this.#control.stop(name);
+    } finally {
+      this.#moving--;
+      this.#running.delete(name);
+      this.#finished.delete(name);
+    }
+  }
+
+  #wanted(): TaskRequest[] {
+    if (this.#sources.some((id) => this.count(id) === 0)) return [];
+    if (this.#mode === "one") return [{ name: this.#topology, partitions: new Map(this.#sources.map((id) => [id, [...(this.#assigned.get(id)?.partitions ?? [])]])) }];
+    const [first, ...others] = this.#sources.map((id) => [...(this.#assigned.get(id)?.partitions ?? [])]);
+    for (const other of others)
+      if (other.length !== first?.length || other.some((partition) => !first.includes(partition)))
+        throw new StreamError("E_PARTITION_COUNTS", `a task a partition needs the same partitions of every source, but "${this.#sources[0]}" has ${first?.length} and another has ${other.length}: give the topics equal partition counts, or leave out partitioned: true`);
+    return (first ?? []).map((partition) => ({ name: `${this.#topology}/${partition}`, partitions: new Map(this.#sources.map((id) => [id, [partition]])) }));
+  }
+}
+
+function same(left: TaskRequest, right: TaskRequest): boolean {
+  for (const [source, partitions] of right.partitions) {
+    const other = left.partitions.get(source);
+    if (other === undefined || other.length !== partitions.length || partitions.some((partition) => !other.includes(partition))) return false;
+  }
+  return true;
+}

@@ -1,0 +1,327 @@
+import type { CheckpointConnection, CheckpointDelta, Clock, Logger, Position, SinkCommit, StateEntry } from "../connector.js";
+import { messageOf, StreamError } from "../errors.js";
+import type { Chain } from "./chain.js";
+import { Deadline } from "./deadline.js";
+import type { SinkDriver } from "./sink-driver.js";
+import type { SourceDriver } from "./source-driver.js";
+
+/** Where a task's checkpoints go; undefined where the topology has no store. */
+export interface CheckpointTarget {
+  readonly store: string;
+  readonly connection: CheckpointConnection;
+  readonly task: string;
+  readonly lease: number;
+}
+
+/** What stays the same in every checkpoint of a task. */
+export interface CheckpointFacts {
+  readonly topologyHash: string;
+  readonly mode: "one" | "per-partition";
+  readonly partitionCounts: ReadonlyMap<string, number>;
+}
+
+export interface CoordinatorParts {
+  readonly target: CheckpointTarget | undefined;
+  readonly facts: CheckpointFacts;
+  readonly sources: readonly SourceDriver[];
+  readonly chains: readonly Chain[];
+  readonly sinks: readonly SinkDriver[];
+  /** The operator ids in the order of the graph, for naming what holds a checkpoint. */
+  readonly snapshot: (chain: Chain) => StateEntry[];
+  readonly committed: () => void;
+  readonly watermarks: () => ReadonlyMap<string, number>;
+  readonly generation: (source: string) => number;
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly failed: (error: unknown) => void;
+  readonly completed: (durationMs: number, changes: number) => void;
+}
+
+/** What a restored checkpoint hands on. */
+export interface Resumed {
+  readonly epoch: number;
+  readonly sinkStates: ReadonlyMap<string, Uint8Array>;
+  /** Entries the next checkpoint must write beside what the stages changed. */
+  readonly changes: readonly StateEntry[];
+}
+
+interface Epoch {
+  readonly number: number;
+  readonly startedAt: number;
+  readonly sources: Set<SourceDriver>;
+  readonly chains: Map<Chain, StateEntry[]>;
+  readonly sinks: Set<SinkDriver>;
+  readonly positions: Map<string, ReadonlyMap<string, Position>>;
+  committing: boolean;
+  cancelTimeout: () => void;
+}
+
+/** So many checkpoints in a row may fail. */
+const MAX_FAILURES = 3;
+
+/**
+ * Takes the checkpoints of one task, one at a time: a barrier behind the positions of every source, the changes of every stage as it passes,
+ * the flush of every sink, one commit in the store, then the positions at the sources. An epoch that takes too long is given up; what it
+ * held goes into the next.
+ */
+export class Coordinator {
+  readonly #parts: CoordinatorParts;
+  #epoch: number;
+  #current: Epoch | undefined;
+  #abandoned = 0;
+  #failures = 0;
+  #lastFailure: unknown;
+  #cancelNext: (() => void) | undefined;
+  #sinkStates: Map<string, Uint8Array>;
+  /** Outputs of transactional sinks whose epoch has not been committed yet. */
+  #commits: { readonly sink: string; readonly payload: unknown }[] = [];
+  #extraChanges: readonly StateEntry[];
+  #settled: (() => void)[] = [];
+  #closed = false;
+
+  constructor(parts: CoordinatorParts, resumed: Resumed) {
+    this.#parts = parts;
+    this.#epoch = resumed.epoch;
+    this.#sinkStates = new Map(resumed.sinkStates);
+    this.#extraChanges = resumed.changes;
+  }
+
+  /** There is something to commit to: a store, or a source that keeps positions. */
+  get active(): boolean {
+    return this.#parts.target !== undefined || this.#parts.sources.some(({ connection }) => connection.commit !== undefined);
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  start(): void {
+    if (this.active) this.#scheduleNext();
+  }
+
+  isAbandoned(epoch: number): boolean {
+    return epoch <= this.#abandoned;
+  }
+
+  /** The epoch that a flush at the end of the input belongs to. */
+  endEpoch(): number {
+    return this.#current !== undefined && !this.#current.committing ? this.#current.number : this.#epoch + 1;
+  }
+
+  /** The barrier that ends a stop: resolves when its epoch is committed. */
+  async last(): Promise<void> {
+    if (!this.active) return;
+    this.#cancelNext?.();
+    for (;;) {
+      while (this.#current !== undefined) await this.#settle();
+      if (this.#closed) return;
+      const before = this.#failures;
+      this.#begin();
+      if (this.#current === undefined) return;
+      await this.#settle();
+      if (this.#failures <= before || this.#closed) return;
+    }
+  }
+
+  /** The last commit of a run whose input is complete and everything of which is out. */
+  async final(): Promise<void> {
+    this.#cancelNext?.();
+    while (this.#current !== undefined) await this.#settle();
+    if (!this.active || this.#closed) return;
+    while (!(await this.#commit(this.#newEpoch(), true)) && !this.#closed) this.#countFailure();
+  }
+
+  sourcePassed(driver: SourceDriver, epoch: number): void {
+    if (this.#current?.number !== epoch) return;
+    this.#current.sources.add(driver);
+    this.#current.positions.set(driver.vertex.source.name, driver.positions());
+    this.#check();
+  }
+
+  chainPassed(chain: Chain, epoch: number): void {
+    if (this.#current?.number !== epoch) return;
+    this.#current.chains.set(chain, this.#parts.snapshot(chain));
+  }
+
+  sinkPassed(driver: SinkDriver, epoch: number, commit: SinkCommit | undefined): void {
+    this.#keep(driver, commit);
+    if (this.#current?.number !== epoch) return;
+    this.#current.sinks.add(driver);
+    this.#check();
+  }
+
+  sinkEnded(driver: SinkDriver, commit: SinkCommit | undefined): void {
+    this.#keep(driver, commit);
+    this.#check();
+  }
+
+  /** Something ended: what an epoch waits for may be there now. */
+  ended(): void {
+    this.#check();
+  }
+
+  /** In words, what the checkpoint under way waits for. */
+  waiting(): string | undefined {
+    const epoch = this.#current;
+    if (epoch === undefined) return undefined;
+    return epoch.committing ? `checkpoint ${epoch.number} waits for ${this.#parts.target?.store ?? "the source"} to commit` : `checkpoint ${epoch.number} waits for ${this.#holder(epoch)}`;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancelNext?.();
+    this.#current?.cancelTimeout();
+    this.#current = undefined;
+    this.#wakeSettled();
+  }
+
+  #keep(driver: SinkDriver, commit: SinkCommit | undefined): void {
+    if (commit?.state !== undefined) this.#sinkStates.set(driver.vertex.id, commit.state);
+    if (commit?.commit !== undefined) this.#commits.push({ sink: driver.vertex.id, payload: commit.commit });
+  }
+
+  #scheduleNext(): void {
+    const { clock, everyMs } = this.#parts;
+    this.#cancelNext?.();
+    if (!this.#closed) this.#cancelNext = clock.schedule(clock.now() + everyMs, () => this.#begin());
+  }
+
+  #newEpoch(): Epoch {
+    const now = this.#parts.clock.now();
+    return { number: ++this.#epoch, startedAt: now, sources: new Set(), chains: new Map(), sinks: new Set(), positions: new Map(), committing: false, cancelTimeout: () => {} };
+  }
+
+  #begin(): void {
+    const { sources, clock, timeoutMs } = this.#parts;
+    if (this.#closed || this.#current !== undefined || sources.every((source) => source.ended)) return;
+    const epoch = this.#newEpoch();
+    this.#current = epoch;
+    epoch.cancelTimeout = clock.schedule(clock.now() + timeoutMs, () => this.#abandon(epoch));
+    for (const source of sources) if (!source.ended) source.requestBarrier(epoch.number);
+  }
+
+  #check(): void {
+    const epoch = this.#current;
+    if (epoch === undefined || epoch.committing) return;
+    const { sources, chains, sinks } = this.#parts;
+    if (!sources.every((source) => source.ended || epoch.sources.has(source))) return;
+    if (!chains.every((chain) => chain.ended || epoch.chains.has(chain))) return;
+    if (!sinks.every((sink) => sink.ended || epoch.sinks.has(sink))) return;
+    epoch.cancelTimeout();
+    epoch.committing = true;
+    this.#commit(epoch, false).then(
+      (done) => {
+        if (!done && !this.#closed) {
+          this.#abandoned = epoch.number;
+          this.#countFailure();
+        }
+        this.#over();
+      },
+      (error) => this.#parts.failed(error),
+    );
+  }
+
+  #over(): void {
+    this.#current = undefined;
+    this.#scheduleNext();
+    this.#wakeSettled();
+  }
+
+  #abandon(epoch: Epoch): void {
+    if (this.#current !== epoch || epoch.committing) return;
+    const holder = this.#holder(epoch);
+    this.#abandoned = epoch.number;
+    this.#lastFailure = new StreamError("E_CHECKPOINT_STUCK", `checkpoints do not complete within ${this.#parts.timeoutMs} ms: ${holder} holds them. Raise checkpoint.timeout, or look why it is slow`, { operator: holder });
+    this.#parts.logger.warn("checkpoint abandoned", { epoch: epoch.number, waitsFor: holder });
+    for (const source of this.#parts.sources) source.abandon(epoch.number);
+    for (const chain of this.#parts.chains) chain.abandon(epoch.number);
+    for (const sink of this.#parts.sinks) sink.abandon(epoch.number);
+    this.#countFailure();
+    this.#over();
+  }
+
+  #countFailure(): void {
+    if (++this.#failures >= MAX_FAILURES) this.#parts.failed(this.#lastFailure);
+  }
+
+  /** Who has not passed the barrier, the most upstream first. */
+  #holder(epoch: Epoch): string {
+    const { sources, chains, sinks } = this.#parts;
+    const source = sources.find((driver) => !driver.ended && !epoch.sources.has(driver));
+    if (source !== undefined) return source.vertex.id;
+    const sink = sinks.find((driver) => !driver.ended && !epoch.sinks.has(driver) && driver.inFlight > 0);
+    if (sink !== undefined) return sink.vertex.id;
+    const chain = chains.find((candidate) => !candidate.ended && !epoch.chains.has(candidate));
+    if (chain !== undefined) return chain.links[0]?.vertex.id ?? "a chain";
+    return sinks.find((driver) => !driver.ended && !epoch.sinks.has(driver))?.vertex.id ?? "nobody";
+  }
+
+  /** True: committed. False: not, and all of it goes into the next epoch. Throws where the run can not go on. */
+  async #commit(epoch: Epoch, ended: boolean): Promise<boolean> {
+    const { sources, chains, snapshot, clock, completed, committed } = this.#parts;
+    const positions = new Map(sources.map((source) => [source.vertex.source.name, epoch.positions.get(source.vertex.source.name) ?? source.positions()]));
+    const changes = chains.flatMap((chain) => epoch.chains.get(chain) ?? snapshot(chain));
+    changes.push(...this.#extraChanges);
+    const commits = this.#commits;
+    if (!(await this.#commitToStore(this.#delta(epoch.number, ended, positions, changes, commits)))) return false;
+    this.#commits = this.#commits.slice(commits.length);
+    this.#extraChanges = [];
+    committed();
+    if (!(await this.#commitToSources(positions))) return false;
+    this.#failures = 0;
+    completed(clock.now() - epoch.startedAt, changes.length);
+    return true;
+  }
+
+  #delta(epoch: number, ended: boolean, positions: CheckpointDelta["positions"], changes: readonly StateEntry[], commits: CheckpointDelta["commits"]): CheckpointDelta {
+    const { facts, clock, watermarks } = this.#parts;
+    const time = { processing: clock.now(), watermarks: watermarks() };
+    return { format: 1, epoch, ended, ...facts, positions, time, sinkStates: new Map(this.#sinkStates), changes, commits: [...commits] };
+  }
+
+  async #commitToStore(delta: CheckpointDelta): Promise<boolean> {
+    const { target, clock, timeoutMs, logger } = this.#parts;
+    if (target === undefined) return true;
+    const within = new Deadline(clock, timeoutMs);
+    try {
+      await within.race(target.connection.commit(target.task, target.lease, delta), `${target.store} to commit epoch ${delta.epoch}`);
+      return true;
+    } catch (error) {
+      if (error instanceof StreamError && error.code === "E_FENCED") throw error;
+      logger.warn("checkpoint commit failed", { store: target.store, epoch: delta.epoch, error: messageOf(error) });
+      this.#lastFailure = new StreamError("E_CHECKPOINT_STORE", `${target.store} does not commit checkpoints: ${messageOf(error)}`, { cause: error });
+    }
+    // Failed or timed out: it may have been done all the same. Only the store knows.
+    try {
+      const newest = await within.renew().race(target.connection.latestEpoch(target.task, target.lease), `${target.store} to name its newest epoch`);
+      return newest === delta.epoch;
+    } catch (error) {
+      throw new StreamError("E_CHECKPOINT_STORE", `${target.store} failed to commit epoch ${delta.epoch} and does not say whether it did: ${messageOf(error)}`, { cause: this.#lastFailure });
+    }
+  }
+
+  async #commitToSources(positions: ReadonlyMap<string, ReadonlyMap<string, Position>>): Promise<boolean> {
+    const { sources, target, generation, logger } = this.#parts;
+    try {
+      for (const { vertex, connection } of sources) await connection.commit?.(positions.get(vertex.source.name) ?? new Map(), generation(vertex.source.name));
+      return true;
+    } catch (error) {
+      logger.warn("positions not committed at the source", { error: messageOf(error) });
+      this.#lastFailure = error;
+      // With a store the checkpoint holds the positions; what the source keeps is for its own tools.
+      return target !== undefined;
+    }
+  }
+
+  #settle(): Promise<void> {
+    return new Promise((resolve) => this.#settled.push(resolve));
+  }
+
+  #wakeSettled(): void {
+    const waiting = this.#settled;
+    this.#settled = [];
+    for (const wake of waiting) wake();
+  }
+}

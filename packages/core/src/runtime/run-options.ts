@@ -1,0 +1,72 @@
+import type { CheckpointStore, Clock, Health, Logger } from "../connector.js";
+import type { Duration } from "../duration.js";
+import type { Key } from "../element.js";
+import type { DeliveryLevel } from "../graph/guarantees.js";
+import type { Metrics } from "../metrics/metrics.js";
+
+/** How often and where checkpoints are taken. */
+export interface CheckpointOptions {
+  readonly every: Duration;
+  readonly store: CheckpointStore;
+  /** A checkpoint that takes longer is given up (default 1m); three in a row end the run. */
+  readonly timeout?: Duration;
+  /** The source has committed more than the state knows: fail (default), or begin with empty state. */
+  readonly onStale?: "fail" | "reset";
+  /** State names that may be lost (gone from the topology) or begin empty (new in it). */
+  readonly allowDropped?: readonly string[];
+}
+
+/** How a topology is run. Everything from outside is injected: clock, randomness, logger, store. */
+export interface RunOptions {
+  /** "none": stateful operators over a source that commits may run without a store, and lose their state at the end. */
+  readonly checkpoint?: CheckpointOptions | "none";
+  /** Refuses to start where a path promises less. */
+  readonly delivery?: Exclude<DeliveryLevel, "at-most-once">;
+  /** Where a source begins that has neither a checkpoint nor a committed position nor an own `startAt`. Default "earliest". */
+  readonly startAt?: "earliest" | "latest" | Date;
+  /** At a `stopAt` or stop(): "keep" (default) leaves open windows in state; "fire" also emits them, as `timing: "early"`, after the last checkpoint. */
+  readonly atEnd?: "keep" | "fire";
+  /** Aborts the run. */
+  readonly signal?: AbortSignal;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  readonly logger?: Logger;
+}
+
+/** What a run did. */
+export interface RunSummary {
+  readonly status: "completed" | "stopped";
+  readonly operators: readonly {
+    readonly id: string;
+    readonly in: number;
+    readonly out: number;
+    readonly late: number;
+    readonly latePartial: number;
+    readonly skipped: number;
+    readonly failed: number;
+  }[];
+  /** Values in open windows and buffers that a stop without a store threw away. */
+  readonly discarded: number;
+}
+
+/** Says in words why a window has not fired, which partition holds the watermark, what waits for what. */
+export interface RunHealth extends Health {
+  readonly reasons: readonly string[];
+}
+
+/** A running topology. */
+export interface Run extends AsyncDisposable {
+  /** Resolves when the run is over, rejects with the error that ended it. */
+  readonly done: Promise<RunSummary>;
+  /** Reads no more, takes the last checkpoint, leaves open windows in state. Past `timeout` (default 30s) the run is aborted (E_STOP_TIMEOUT). */
+  stop(options?: { readonly timeout?: Duration }): Promise<RunSummary>;
+  /** Ends at once, without a checkpoint: `done` rejects with `reason` (default E_ABORTED). */
+  abort(reason?: unknown): void;
+  /** Stops reading one source, or all. */
+  pause(source?: string): void;
+  resume(source?: string): void;
+  metrics(): Metrics;
+  health(): RunHealth;
+  /** The current state of an operator by its name. Throws E_ARGUMENT where there is none. */
+  state(name: string): { get(key: Key): unknown };
+}

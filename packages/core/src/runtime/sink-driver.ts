@@ -1,0 +1,270 @@
+import type { Clock, SinkCommit, SinkWriter } from "../connector.js";
+import { durationMs } from "../duration.js";
+import type { Key, Origin } from "../element.js";
+import { requireArgument, StreamError } from "../errors.js";
+import type { SinkVertex } from "../graph/graph.js";
+import { type DeadLetter, planRetry } from "../policy.js";
+import { Batch, type Item, type OperatorCounters } from "../stage.js";
+import { keyText } from "../state/codec.js";
+import type { Channel } from "./channel.js";
+import { originsOfInput } from "./failures.js";
+import type { Inbox } from "./inbox.js";
+import { Lane } from "./lane.js";
+import type { Actor, Scheduler } from "./scheduler.js";
+import { type Rejected, waitFor, writeGroup, type WriteWorld } from "./write-group.js";
+
+export interface SinkListener {
+  /** Every value before the barrier has its final outcome, and the writer has flushed. */
+  sinkPassed(driver: SinkDriver, epoch: number, commit: SinkCommit | undefined): void;
+  sinkEnded(driver: SinkDriver, complete: boolean, commit: SinkCommit | undefined): void;
+  isAbandoned(epoch: number): boolean;
+  /** The epoch a flush at the end belongs to. */
+  endEpoch(): number;
+}
+
+export interface SinkWorld {
+  readonly topology: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  readonly scheduler: Scheduler;
+  readonly counters: OperatorCounters;
+  readonly listener: SinkListener;
+}
+
+/** A barrier or end that has come; it passes when everything before it is out. */
+type Mark = { readonly kind: "barrier"; readonly epoch: number } | { readonly kind: "end"; readonly complete: boolean };
+
+const DEFAULT_BATCH_SIZE = 500;
+const DEFAULT_ATTEMPTS = 10;
+const STEPS_A_TURN = 16;
+
+/**
+ * Brings values to one sink: groups them by the batch policy, keeps writes in flight in lanes (one for "input" order, one a key hash for
+ * "key", one with many writers for "any"), and at a barrier waits until everything before it has its final outcome.
+ */
+export class SinkDriver implements Actor {
+  readonly vertex: SinkVertex;
+  readonly inbox: Inbox;
+  readonly #inputs: number;
+  readonly #errorChannels: readonly Channel[];
+  readonly #world: SinkWorld;
+  readonly #write: WriteWorld;
+  readonly #size: number;
+  readonly #withinMs: number | undefined;
+  readonly #lanes: readonly Lane[];
+  readonly #writersALane: number;
+  readonly #byKey: boolean;
+  #buffered = 0;
+  #inFlight = 0;
+  #mark: Mark | undefined;
+  #flushing = false;
+  #cancelTimer: (() => void) | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #ended = false;
+
+  constructor(vertex: SinkVertex, writer: SinkWriter<unknown>, inbox: Inbox, inputs: number, keyed: boolean, errorChannels: readonly Channel[], world: SinkWorld) {
+    const { sink, settings } = vertex;
+    this.vertex = vertex;
+    this.inbox = inbox;
+    this.#inputs = inputs;
+    this.#errorChannels = errorChannels;
+    this.#world = world;
+    const batch = settings.batch ?? sink.batch;
+    this.#size = batch?.size ?? DEFAULT_BATCH_SIZE;
+    requireArgument(Number.isInteger(this.#size) && this.#size >= 1, `sink "${vertex.id}": batch.size must be a whole number from 1; it is ${this.#size}`);
+    this.#withinMs = batch?.within === undefined ? undefined : durationMs(batch.within, `sink "${vertex.id}": batch.within`);
+    const concurrency = settings.concurrency ?? sink.concurrency ?? 1;
+    requireArgument(Number.isInteger(concurrency) && concurrency >= 1, `sink "${vertex.id}": concurrency must be a whole number from 1; it is ${concurrency}`);
+    const order = settings.order ?? (concurrency > 1 && keyed ? "key" : "input");
+    requireArgument(order === "input" || order === "key" || order === "any", `sink "${vertex.id}": order must be "input", "key" or "any"; it is ${JSON.stringify(order)}`);
+    this.#byKey = order === "key";
+    this.#lanes = Array.from({ length: order === "key" ? concurrency : 1 }, () => new Lane());
+    this.#writersALane = order === "any" ? concurrency : 1;
+    this.#write = {
+      sink: sink.name,
+      writer,
+      repeatable: sink.writes !== "append",
+      retry: planRetry(settings.retry, `sink "${vertex.id}"`, DEFAULT_ATTEMPTS),
+      clock: world.clock,
+      random: world.random,
+      signal: world.signal,
+      rejected: (rejected) => this.#rejected(rejected),
+      written: (count) => {
+        world.counters.out += count;
+      },
+      retried: () => {},
+    };
+    for (const channel of errorChannels) channel.wakeProducer = () => world.scheduler.ready(this);
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Writes that have been begun and have no outcome yet. */
+  get inFlight(): number {
+    return this.#inFlight + (this.#flushing ? 1 : 0);
+  }
+
+  step(): boolean {
+    if (this.#ended || this.#flushing) return false;
+    for (let i = 0; i < STEPS_A_TURN && this.#takesMore(); i++) {
+      const incoming = this.inbox.next(() => true);
+      if (incoming === undefined) break;
+      this.#world.scheduler.progress++;
+      if (incoming.kind === "batch") this.#add(incoming.batch, incoming.input);
+      else if (incoming.kind === "barrier" || incoming.kind === "end") this.#mark = incoming;
+    }
+    this.#startWrites();
+    if (this.#mark !== undefined && this.#buffered === 0 && this.#inFlight === 0) this.#flush();
+    return false;
+  }
+
+  abandon(epoch: number): void {
+    this.inbox.abandon(epoch);
+    if (this.#mark?.kind === "barrier" && this.#mark.epoch === epoch && !this.#flushing) this.#mark = undefined;
+    this.#world.scheduler.ready(this);
+  }
+
+  close(): void {
+    this.#ended = true;
+    this.#cancelTimer?.();
+    this.inbox.close();
+  }
+
+  #takesMore(): boolean {
+    return this.#mark === undefined && this.#buffered < this.#size * this.#lanes.length * this.#writersALane && !this.#errorChannels.some((channel) => channel.full);
+  }
+
+  #add(batch: Batch, input: number): void {
+    const { counters, clock } = this.#world;
+    counters.in += batch.values.length;
+    this.#buffered += batch.values.length;
+    const origins = originsOfInput(batch, input, this.#inputs);
+    const now = clock.now();
+    if (!this.#byKey || this.#lanes.length === 1) {
+      this.#lanes[0]?.add(batch, origins, now);
+      return;
+    }
+    const places: number[][] = this.#lanes.map(() => []);
+    for (let i = 0; i < batch.values.length; i++) places[laneOf(batch.keys?.[i], this.#lanes.length)]?.push(i);
+    places.forEach((own, lane) => {
+      if (own.length > 0) this.#lanes[lane]?.add(batch.pick(own), origins === null ? null : own.map((i) => origins[i] as Origin | undefined), now);
+    });
+  }
+
+  #startWrites(): void {
+    let wakeAt = Number.POSITIVE_INFINITY;
+    const now = this.#world.clock.now();
+    for (const lane of this.#lanes) {
+      while (lane.size > 0 && lane.writing < this.#writersALane) {
+        const due = this.#withinMs === undefined || this.#mark !== undefined || lane.size >= this.#size || now >= lane.since + this.#withinMs;
+        if (!due) {
+          wakeAt = Math.min(wakeAt, lane.since + (this.#withinMs as number));
+          break;
+        }
+        this.#begin(lane);
+      }
+    }
+    this.#arm(wakeAt);
+  }
+
+  #begin(lane: Lane): void {
+    const group = lane.take(this.#size);
+    lane.writing++;
+    this.#inFlight++;
+    this.#buffered -= group.values.length;
+    const done = (): void => {
+      lane.writing--;
+      this.#inFlight--;
+      this.#world.scheduler.progress++;
+      this.#world.scheduler.ready(this);
+    };
+    writeGroup(this.#write, group).then(done, (error) => this.#world.scheduler.fail(error));
+  }
+
+  #arm(at: number): void {
+    if (at === this.#timerAt) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#timerAt = at;
+    if (at === Number.POSITIVE_INFINITY) return;
+    this.#cancelTimer = this.#world.clock.schedule(at, () => {
+      this.#timerAt = Number.POSITIVE_INFINITY;
+      this.#world.scheduler.ready(this);
+    });
+  }
+
+  #rejected({ group, error, attempts, cause }: Rejected): void {
+    const { counters, topology } = this.#world;
+    const count = group.values.length;
+    if (error.class === "fatal" || this.vertex.onError === "fail")
+      throw new StreamError("E_SINK", `sink "${this.vertex.id}" could not write ${count === 1 ? "a value" : `${count} values`} after ${attempts} ${attempts === 1 ? "try" : "tries"}: ${error.code}: ${error.message}`, { cause, operator: this.vertex.id });
+    counters.failed += count;
+    if (this.vertex.onError === "skip") {
+      counters.skipped += count;
+      return;
+    }
+    const letters = group.values.map((value, i): DeadLetter<unknown> => {
+      const { class: errorClass, code, message } = error;
+      return { value, error: { class: errorClass, code, message }, operator: this.vertex.id, origin: group.origins[i], attempts, firstSeen: group.firstSeen, topology };
+    });
+    const origins = group.origins.every((origin) => origin !== undefined) ? (group.origins as Origin[]) : null;
+    const keys = group.keys.every((key) => key !== undefined) ? (group.keys as Key[]) : null;
+    const times = group.times.every((time) => time !== undefined) ? (group.times as number[]) : null;
+    this.#pushError(new Batch(letters, times, keys, origins, null, undefined));
+  }
+
+  #flush(): void {
+    const mark = this.#mark as Mark;
+    const { listener, scheduler } = this.#world;
+    this.#flushing = true;
+    const epoch = mark.kind === "barrier" ? mark.epoch : listener.endEpoch();
+    this.#flushWriter(epoch).then(
+      (commit) => {
+        this.#flushing = false;
+        this.#mark = undefined;
+        if (this.#ended) return;
+        if (mark.kind === "barrier") {
+          listener.sinkPassed(this, mark.epoch, commit);
+          if (!listener.isAbandoned(mark.epoch)) this.#pushError({ kind: "barrier", epoch: mark.epoch });
+        } else {
+          this.#pushError({ kind: "end", complete: mark.complete });
+          this.close();
+          listener.sinkEnded(this, mark.complete, commit);
+        }
+        scheduler.ready(this);
+      },
+      (error) => scheduler.fail(error instanceof StreamError ? error : new StreamError("E_SINK", `sink "${this.vertex.id}" could not flush: ${error instanceof Error ? error.message : error}`, { cause: error, operator: this.vertex.id })),
+    );
+  }
+
+  /** A flush that fails in passing is tried again like a write: nothing was confirmed yet. */
+  async #flushWriter(epoch: number): Promise<SinkCommit | undefined> {
+    const { writer, retry, clock, signal } = this.#write;
+    if (writer.flush === undefined) return undefined;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return (await writer.flush(epoch)) ?? undefined;
+      } catch (error) {
+        const passing = (error as { class?: unknown }).class === "transient" || (error as { class?: unknown }).class === "throttled";
+        if (!passing || attempt >= retry.attempts) throw error;
+        await waitFor(clock, Math.min(retry.maxDelayMs, retry.delayMs * 2 ** (attempt - 1)), signal);
+      }
+    }
+  }
+
+  #pushError(item: Item): void {
+    for (const channel of this.#errorChannels) channel.push(item);
+  }
+}
+
+/** The same key always has the same lane. */
+function laneOf(key: Key | undefined, lanes: number): number {
+  if (key === undefined) return 0;
+  const text = keyText(key);
+  let hash = 0;
+  for (let i = 0; i < text.length; i++) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0;
+  return (hash >>> 0) % lanes;
+}

@@ -1,0 +1,290 @@
+import type { Clock, Logger, Position, SinkConnection, SinkWriter, SourceConnection, StateEntry, Task as TaskInfo } from "../connector.js";
+import { StreamError } from "../errors.js";
+import { type Edge, inputsOf, type OperatorVertex } from "../graph/graph.js";
+import type { MetricsRegistry } from "../metrics/metrics.js";
+import { ERROR } from "../stage.js";
+import { Chain, type Link } from "./chain.js";
+import { Channel } from "./channel.js";
+import { type CheckpointFacts, type CheckpointTarget, Coordinator } from "./coordinator.js";
+import { Inbox } from "./inbox.js";
+import type { Plan } from "./plan.js";
+import { type StartPoint, stateName } from "./restore.js";
+import type { Scheduler } from "./scheduler.js";
+import { SinkDriver } from "./sink-driver.js";
+import { SourceDriver } from "./source-driver.js";
+import { stageContext, type StageWorld } from "./stage-context.js";
+
+export interface TaskParts {
+  readonly name: string;
+  readonly topology: string;
+  readonly plan: Plan;
+  readonly scheduler: Scheduler;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly metrics: MetricsRegistry;
+  readonly sources: ReadonlyMap<string, SourceConnection<unknown>>;
+  readonly sinks: ReadonlyMap<string, SinkConnection<unknown>>;
+  readonly target: CheckpointTarget | undefined;
+  readonly facts: CheckpointFacts;
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  readonly start: StartPoint;
+  readonly generation: (source: string) => number;
+  readonly failed: (error: unknown) => void;
+}
+
+/** One running instance of a topology over a fixed set of source partitions: its chains, drivers and checkpoints. */
+export class Task {
+  readonly #parts: TaskParts;
+  readonly #channels = new Map<Edge, Channel>();
+  readonly #chains: Chain[] = [];
+  readonly #sources: SourceDriver[] = [];
+  readonly #sinks: SinkDriver[] = [];
+  readonly #writers: SinkWriter<unknown>[] = [];
+  readonly #watermarks = new Map<string, number>();
+  #coordinator: Coordinator | undefined;
+  #stopping: Promise<void> | undefined;
+  #exhausted = new Set<SourceDriver>();
+  #finished = false;
+  #closed: Promise<void> | undefined;
+  #resolveDone: () => void = () => {};
+  /** Resolves when everything is out and the last checkpoint is committed. */
+  readonly done: Promise<void> = new Promise((resolve) => {
+    this.#resolveDone = resolve;
+  });
+
+  constructor(parts: TaskParts) {
+    this.#parts = parts;
+  }
+
+  get channels(): Iterable<Channel> {
+    return this.#channels.values();
+  }
+
+  get chains(): readonly Chain[] {
+    return this.#chains;
+  }
+
+  get sources(): readonly SourceDriver[] {
+    return this.#sources;
+  }
+
+  get sinks(): readonly SinkDriver[] {
+    return this.#sinks;
+  }
+
+  get coordinator(): Coordinator | undefined {
+    return this.#coordinator;
+  }
+
+  /** Builds everything, restores state, opens writers and readers, and lets values flow. */
+  async open(): Promise<void> {
+    const { plan, start } = this.#parts;
+    for (const edge of plan.channels) this.#channels.set(edge, new Channel(edge.from, edge.to));
+    for (const vertices of plan.chains) this.#buildChain(vertices);
+    await this.#openSinks();
+    for (const chain of this.#chains) for (const link of chain.links) link.stage.restore?.(start.state.get(stateName(link.vertex)) ?? []);
+    await this.#openSources();
+    if (this.#parts.signal.aborted) return;
+    this.#coordinate();
+    for (const chain of this.#chains) {
+      for (const channel of this.#inputChannels(chain.links[0]?.vertex.id as string)) channel.wakeConsumer = () => this.#parts.scheduler.ready(chain);
+      chain.start();
+    }
+    for (const sink of this.#sinks) for (const channel of this.#inputChannels(sink.vertex.id)) channel.wakeConsumer = () => this.#parts.scheduler.ready(sink);
+    for (const source of this.#sources) source.start();
+    this.#coordinator?.start();
+  }
+
+  /** The last checkpoint, then the end of input without firing what is open. Resolves when all of it is out. */
+  stop(): Promise<void> {
+    this.#stopping ??= (async () => {
+      await this.#coordinator?.last();
+      for (const source of this.#sources) source.end(false);
+      await this.done;
+    })();
+    return this.#stopping;
+  }
+
+  /** Values in state and buffers that a stop without a store throws away. */
+  held(): number {
+    let held = 0;
+    for (const chain of this.#chains) for (const { stage } of chain.links) held += stage.held?.() ?? 0;
+    return held;
+  }
+
+  /** Frees everything, whatever the task's condition; once. */
+  close(): Promise<void> {
+    this.#closed ??= (async () => {
+      this.#coordinator?.close();
+      for (const chain of this.#chains) chain.close();
+      for (const sink of this.#sinks) sink.close();
+      const closing = [...this.#sources.map((source) => source.close()), ...this.#writers.map((writer) => writer.close())];
+      for (const chain of this.#chains) for (const { stage } of chain.links) closing.push(Promise.resolve(stage.close?.()));
+      const results = await Promise.allSettled(closing);
+      for (const result of results) if (result.status === "rejected") this.#parts.logger.warn("closing failed", { error: String(result.reason) });
+    })();
+    return this.#closed;
+  }
+
+  /** Where a stage of this name is, for `run.state()`. */
+  link(name: string): Link | undefined {
+    for (const chain of this.#chains) for (const link of chain.links) if (link.vertex.spec.name === name) return link;
+    return undefined;
+  }
+
+  #inputChannels(id: string): Channel[] {
+    return inputsOf(this.#parts.plan.graph, id).map((edge) => this.#channels.get(edge) as Channel);
+  }
+
+  #routes(id: string): Map<number, Channel[]> {
+    const routes = new Map<number, Channel[]>();
+    for (const [edge, channel] of this.#channels) if (edge.from === id) routes.set(edge.output, [...(routes.get(edge.output) ?? []), channel]);
+    return routes;
+  }
+
+  #inbox(id: string): Inbox {
+    return new Inbox(this.#inputChannels(id), (epoch) => this.#coordinator?.isAbandoned(epoch) === true);
+  }
+
+  #buildChain(vertices: readonly OperatorVertex[]): void {
+    const { scheduler, clock, metrics } = this.#parts;
+    const holder: { chain?: Chain } = {};
+    const links = vertices.map((vertex, place): Link => {
+      const counters = metrics.counters(vertex.id);
+      const stage = vertex.spec.make(stageContext(this.#world(), vertex, counters, place, () => holder.chain as Chain));
+      return { vertex, stage, counters, routes: this.#routes(vertex.id), emit: () => true, watermark: Number.NEGATIVE_INFINITY, wakeAt: Number.POSITIVE_INFINITY };
+    });
+    holder.chain = new Chain(links, this.#inbox((vertices[0] as OperatorVertex).id), scheduler, clock, {
+      chainPassed: (chain, epoch) => this.#coordinator?.chainPassed(chain, epoch),
+      chainEnded: () => this.#coordinator?.ended(),
+      isAbandoned: (epoch) => this.#coordinator?.isAbandoned(epoch) === true,
+    });
+    this.#chains.push(holder.chain);
+  }
+
+  #world(): StageWorld {
+    const { topology, clock, random, logger, signal, scheduler, plan } = this.#parts;
+    return {
+      topology,
+      clock,
+      random,
+      logger,
+      signal,
+      scheduler,
+      partitionTime: (operator, partition, watermark, maxSkewMs) => {
+        const id = plan.timedSource.get(operator);
+        this.#sources.find((source) => source.vertex.id === id)?.partitionTime(partition, watermark, maxSkewMs);
+        if (Number.isFinite(watermark)) this.#watermarks.set(`${id}/${partition}`, watermark);
+      },
+      newKey: (operator, key, source, partition) => this.#checkKey(operator, key as never, source, partition),
+    };
+  }
+
+  /** A key that is declared to stay in one partition must have come from the one its source puts it in. */
+  #checkKey(operator: string, key: string | number | bigint | boolean, source: string | undefined, partition: string | undefined): void {
+    if (source === undefined || partition === undefined) return;
+    const driver = this.#sources.find((candidate) => candidate.vertex.source.name === source);
+    const expected = driver?.connection.partitionOf?.(key, this.#parts.facts.partitionCounts.get(source) ?? 0);
+    if (expected !== undefined && expected !== partition)
+      throw new StreamError("E_NOT_PARTITIONED", `key ${JSON.stringify(String(key))} at "${operator}" is declared partitioned, but it came from partition ${partition} of "${source}", which puts it in ${expected}: key by what the producer keys by, or leave out partitioned: true`, { operator });
+  }
+
+  async #openSinks(): Promise<void> {
+    const { plan, sinks, topology, start, scheduler, clock, random, signal, metrics, target } = this.#parts;
+    const partitions = plan.sources.flatMap(({ source }) => [...(start.positions.get(source.name)?.keys() ?? [])]);
+    const info: TaskInfo = { topology, partitions, lease: target?.lease ?? 0 };
+    for (const vertex of plan.sinks) {
+      const writer = await (sinks.get(vertex.id) as SinkConnection<unknown>).open(info, start.sinkStates.get(vertex.id));
+      this.#writers.push(writer);
+      const inputs = inputsOf(plan.graph, vertex.id);
+      const keyed = inputs.every((edge) => {
+        const above = plan.graph.vertices.find(({ id }) => id === edge.from);
+        return above?.type === "operator" && above.keyed;
+      });
+      const listener = {
+        sinkPassed: (driver: SinkDriver, epoch: number, commit: Parameters<Coordinator["sinkPassed"]>[2]) => this.#coordinator?.sinkPassed(driver, epoch, commit),
+        sinkEnded: (driver: SinkDriver, _complete: boolean, commit: Parameters<Coordinator["sinkEnded"]>[1]) => this.#sinkEnded(driver, commit),
+        isAbandoned: (epoch: number) => this.#coordinator?.isAbandoned(epoch) === true,
+        endEpoch: () => this.#coordinator?.endEpoch() ?? 0,
+      };
+      const world = { topology, clock, random, signal, scheduler, counters: metrics.counters(vertex.id), listener };
+      this.#sinks.push(new SinkDriver(vertex, writer, this.#inbox(vertex.id), inputs.length, keyed, this.#routes(vertex.id).get(ERROR) ?? [], world));
+    }
+  }
+
+  async #openSources(): Promise<void> {
+    const { plan, sources, topology, clock, random, scheduler, start, metrics } = this.#parts;
+    for (const vertex of plan.sources) {
+      const listener = {
+        sourcePassed: (driver: SourceDriver, epoch: number) => this.#coordinator?.sourcePassed(driver, epoch),
+        sourceEnded: (driver: SourceDriver) => this.#sourceEnded(driver),
+      };
+      const world = { topology, clock, random, scheduler, listener, counters: metrics.counters(vertex.id) };
+      const driver = new SourceDriver(vertex, sources.get(vertex.id) as SourceConnection<unknown>, this.#routes(vertex.id), plan.withOrigins.has(vertex.id), world);
+      this.#sources.push(driver);
+      await driver.open(start.positions.get(vertex.source.name) ?? new Map<string, Position | undefined>());
+    }
+  }
+
+  #coordinate(): void {
+    const { target, facts, generation, everyMs, timeoutMs, clock, logger, failed, start, metrics } = this.#parts;
+    const durations = metrics.histogram("checkpoint_duration_seconds", "From the barrier to the commit.");
+    const count = metrics.counter("checkpoints_total", "Checkpoints committed.");
+    this.#coordinator = new Coordinator(
+      {
+        target,
+        facts,
+        sources: this.#sources,
+        chains: this.#chains,
+        sinks: this.#sinks,
+        snapshot: (chain) => (target === undefined ? [] : snapshotOf(chain)),
+        committed: () => {
+          for (const chain of this.#chains) for (const { stage } of chain.links) stage.committed?.();
+        },
+        watermarks: () => this.#watermarks,
+        generation,
+        everyMs,
+        timeoutMs,
+        clock,
+        logger,
+        failed,
+        completed: (durationMs) => {
+          durations.record(durationMs / 1000);
+          count.value++;
+        },
+      },
+      start,
+    );
+  }
+
+  #sourceEnded(driver: SourceDriver): void {
+    // Either all below want no more, or the input is complete; else the readers stopped where they were told to.
+    if (driver.ended || driver.vertex.source.bounded === true) driver.end(true);
+    else this.#exhausted.add(driver);
+    this.#coordinator?.ended();
+    const open = this.#sources.filter((source) => !source.ended && !this.#exhausted.has(source));
+    if (open.length === 0 && this.#exhausted.size > 0) this.stop().catch((error) => this.#parts.failed(error));
+  }
+
+  #sinkEnded(driver: SinkDriver, commit: Parameters<Coordinator["sinkEnded"]>[1]): void {
+    this.#coordinator?.sinkEnded(driver, commit);
+    if (this.#finished || !this.#sinks.every((sink) => sink.ended)) return;
+    this.#finished = true;
+    // After a stop its own last barrier was the checkpoint; a complete input has one of its own, behind everything.
+    const committed = this.#stopping === undefined ? this.#coordinator?.final() : undefined;
+    Promise.resolve(committed).then(this.#resolveDone, (error) => this.#parts.failed(error));
+  }
+}
+
+function snapshotOf(chain: Chain): StateEntry[] {
+  const entries: StateEntry[] = [];
+  for (const { stage, vertex } of chain.links) {
+    if (stage.snapshot === undefined) continue;
+    const name = stateName(vertex);
+    for (const [key, value] of stage.snapshot()) entries.push([name, key, value]);
+  }
+  return entries;
+}

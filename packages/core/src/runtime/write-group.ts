@@ -1,0 +1,139 @@
+import { type Clock, type SinkWriter, WriteError, type WriteOutcome } from "../connector.js";
+import { originId } from "../element.js";
+import { StreamError } from "../errors.js";
+import { backoffMs, type ErrorClass, type RetryPlan } from "../policy.js";
+import { classify } from "./failures.js";
+import { selectGroup, type WriteGroup } from "./lane.js";
+
+/** Why a value could not be written, after all retries. */
+export interface Rejected {
+  readonly group: WriteGroup;
+  readonly error: { readonly class: ErrorClass; readonly code: string; readonly message: string };
+  readonly attempts: number;
+  readonly cause: unknown;
+}
+
+export interface WriteWorld {
+  readonly sink: string;
+  readonly writer: SinkWriter<unknown>;
+  /** A second write of the same values changes nothing. */
+  readonly repeatable: boolean;
+  readonly retry: RetryPlan;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  /** Values that stay unwritten; throws where the policy says the run must fail. */
+  rejected(rejected: Rejected): void;
+  written(count: number): void;
+  retried(count: number): void;
+}
+
+type Failure = { readonly class: ErrorClass; readonly code: string; readonly message: string; readonly retryAfterMs?: number | undefined; readonly atomic: boolean; readonly cause: unknown };
+
+/**
+ * Writes a group until every value of it has its final outcome: written, or rejected. Passing failures are retried; a group refused as a
+ * whole is halved, in order, where that is safe; a writer that returns outcomes says itself which values failed.
+ */
+export async function writeGroup(world: WriteWorld, group: WriteGroup): Promise<void> {
+  let left = group;
+  const started = world.clock.now();
+  for (let attempt = 1; ; attempt++) {
+    const result = await attemptWrite(world, left, attempt);
+    if (result === "written") {
+      world.written(left.values.length);
+      return;
+    }
+    const next = Array.isArray(result) ? settleEach(world, left, result as readonly WriteOutcome[], attempt) : await settleWhole(world, left, result as Failure, attempt);
+    if (next === undefined) return;
+    left = next.group;
+    const waitMs = Math.max(next.retryAfterMs ?? 0, backoffMs(world.retry, attempt, world.random));
+    if (attempt >= world.retry.attempts || world.clock.now() + waitMs - started > world.retry.maxElapsedMs) {
+      world.rejected({ group: left, error: next.failure, attempts: attempt, cause: next.failure.cause });
+      return;
+    }
+    world.retried(left.values.length);
+    await waitFor(world.clock, waitMs, world.signal);
+  }
+}
+
+type Again = { readonly group: WriteGroup; readonly failure: Failure; readonly retryAfterMs: number | undefined };
+
+async function attemptWrite(world: WriteWorld, group: WriteGroup, attempt: number): Promise<"written" | readonly WriteOutcome[] | Failure> {
+  world.signal.throwIfAborted();
+  try {
+    const outcomes = await world.writer.write(group.values, {
+      signal: world.signal,
+      attempt,
+      ids: group.origins.map((origin) => (origin === undefined ? undefined : originId(origin))),
+      keys: group.keys,
+      times: group.times,
+      origins: group.origins,
+    });
+    if (outcomes === undefined) return "written";
+    if (outcomes.length !== group.values.length)
+      throw new StreamError("E_SINK_OUTCOMES", `sink "${world.sink}" returned ${outcomes.length} outcomes for ${group.values.length} values: write() must return one for each, or nothing`);
+    return outcomes.every((outcome) => outcome === "written") ? "written" : outcomes;
+  } catch (error) {
+    if (world.signal.aborted) throw error;
+    if (error instanceof StreamError && error.code === "E_SINK_OUTCOMES") throw error;
+    return { ...classify(error, "transient"), retryAfterMs: error instanceof WriteError ? error.retryAfterMs : undefined, atomic: error instanceof WriteError && error.atomic, cause: error };
+  }
+}
+
+/** One outcome a value: the written ones are done, the hopeless ones rejected, the rest is to be tried again. */
+function settleEach(world: WriteWorld, group: WriteGroup, outcomes: readonly WriteOutcome[], attempt: number): Again | undefined {
+  const again: number[] = [];
+  let failure: Failure | undefined;
+  let written = 0;
+  let retryAfterMs: number | undefined;
+  outcomes.forEach((outcome, i) => {
+    if (outcome === "written") {
+      written++;
+      return;
+    }
+    const cause = new WriteError(outcome.class, outcome.code, outcome.message);
+    if (!isRetryable(outcome.class, world.repeatable)) {
+      world.rejected({ group: selectGroup(group, [i]), error: outcome, attempts: attempt, cause });
+      return;
+    }
+    again.push(i);
+    failure ??= { ...outcome, atomic: false, cause };
+    if (outcome.retryAfterMs !== undefined) retryAfterMs = Math.max(retryAfterMs ?? 0, outcome.retryAfterMs);
+  });
+  world.written(written);
+  return failure === undefined ? undefined : { group: selectGroup(group, again), failure, retryAfterMs };
+}
+
+async function settleWhole(world: WriteWorld, group: WriteGroup, failure: Failure, attempt: number): Promise<Again | undefined> {
+  if (isRetryable(failure.class, world.repeatable)) return { group, failure, retryAfterMs: failure.retryAfterMs };
+  const count = group.values.length;
+  if (failure.class === "poison" && count > 1 && (world.repeatable || failure.atomic)) {
+    const middle = count >> 1;
+    const places = Array.from({ length: count }, (_, i) => i);
+    await writeGroup(world, selectGroup(group, places.slice(0, middle)));
+    await writeGroup(world, selectGroup(group, places.slice(middle)));
+    return undefined;
+  }
+  world.rejected({ group, error: failure, attempts: attempt, cause: failure.cause });
+  return undefined;
+}
+
+function isRetryable(errorClass: ErrorClass, repeatable: boolean): boolean {
+  return errorClass === "transient" || errorClass === "throttled" || errorClass === "conflict" || (errorClass === "unknown-outcome" && repeatable);
+}
+
+/** Waits by the run's clock; rejects at once when the run is aborted. */
+export function waitFor(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const aborted = (): void => {
+      cancel();
+      reject(signal.reason);
+    };
+    const cancel = clock.schedule(clock.now() + ms, () => {
+      signal.removeEventListener("abort", aborted);
+      resolve();
+    });
+    if (signal.aborted) aborted();
+    else signal.addEventListener("abort", aborted, { once: true });
+  });
+}
