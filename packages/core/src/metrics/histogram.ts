@@ -49,7 +49,7 @@ export class Histogram {
   /** Adds `value`, `times` times over. NaN is not counted; below zero (a clock that was set back) counts as zero. */
   record(value: number, times = 1): void {
     if (Number.isNaN(value)) return;
-    const counted = value > 0 ? value : 0;
+    const counted = Math.max(0, value);
     const bucket = bucketOf(counted);
     this.#counts[bucket] = (this.#counts[bucket] as number) + times;
     this.#count += times;
