@@ -1,0 +1,132 @@
+import type { RuleDefinition } from "./rule.js";
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+const active = { version: 1, status: "active" } as const;
+const TRAFFIC = { name: "traffic", stacking: "strongest" } as const;
+
+/** What people do among people, and with whom. */
+export const SOCIAL_RULES: readonly RuleDefinition[] = [
+  {
+    ruleID: "volunteering",
+    ...active,
+    version: 2,
+    match: { eventType: "social", eventSubtypes: ["volunteering"] },
+    points: { clamp: [{ mul: [1.5, { fact: "event.payload.hours" }] }, 1, 12] },
+    cap: { n: 3, perMs: 7 * DAY },
+    priority: 20,
+    reason: "Time was given to others",
+  },
+  {
+    ruleID: "blood-donation",
+    ...active,
+    match: { eventType: "social", eventSubtypes: ["blood_donation"] },
+    when: { fact: "citizen.age", op: "between", value: [18, 73] },
+    points: 10,
+    cooldown: { ms: 56 * DAY },
+    priority: 20,
+    reason: "Blood was donated",
+  },
+  {
+    ruleID: "community-award",
+    ...active,
+    match: { eventType: "social", eventSubtypes: ["community_award"] },
+    points: 20,
+    multipliers: [{ when: { fact: "event.payload.level", op: "eq", value: "national" }, factor: 2 }],
+    cooldown: { ms: 30 * DAY },
+    priority: 20,
+    reason: "The community gave an award",
+  },
+  {
+    ruleID: "recycling",
+    ...active,
+    match: { eventType: "social", eventSubtypes: ["recycling"] },
+    points: 1,
+    cap: { n: 2, perMs: DAY },
+    priority: 0,
+    reason: "Waste was recycled",
+  },
+  {
+    ruleID: "speeding",
+    ...active,
+    match: { eventType: "social", eventSubtypes: ["traffic_violation"] },
+    when: { fact: "event.payload.kmhOver", op: "gt", value: 5 },
+    points: { clamp: [{ div: [{ fact: "event.payload.kmhOver" }, -4] }, -15, -1] },
+    priority: 20,
+    group: TRAFFIC,
+    reason: "Drove too fast",
+  },
+  {
+    ruleID: "red-light",
+    ...active,
+    match: { eventType: "social", eventSubtypes: ["traffic_violation"] },
+    when: { fact: "event.payload.redLight", op: "eq", value: true },
+    points: -8,
+    priority: 10,
+    group: TRAFFIC,
+    reason: "Drove through a red light",
+  },
+  {
+    ruleID: "public-disturbance",
+    ...active,
+    match: { eventType: "social", eventSubtypes: ["public_disturbance"] },
+    points: -12,
+    multipliers: [{ when: { not: { fact: "hour", op: "between", value: [7, 21] } }, factor: 1.25 }],
+    cooldown: { ms: 12 * HOUR },
+    priority: 20,
+    reason: "The public was disturbed",
+  },
+  {
+    ruleID: "hardship-relief",
+    ...active,
+    match: { eventType: "social" },
+    when: {
+      all: [
+        { fact: "citizen.flags", op: "in", value: ["hardship"] },
+        { fact: "score", op: "lt", value: 600 },
+      ],
+    },
+    points: 2,
+    cooldown: { ms: 7 * DAY },
+    priority: -10,
+    reason: "Relief in a hard time",
+  },
+  {
+    ruleID: "family-care",
+    ...active,
+    match: { eventType: "relationship", eventSubtypes: ["family_care"] },
+    points: 4,
+    cooldown: { ms: DAY },
+    priority: 10,
+    reason: "Family was cared for",
+  },
+  {
+    ruleID: "endorsed",
+    ...active,
+    match: { eventType: "relationship", eventSubtypes: ["colleague_endorsed"] },
+    points: 2,
+    cap: { n: 3, perMs: 7 * DAY },
+    priority: 10,
+    reason: "A colleague spoke well",
+  },
+  {
+    ruleID: "dispute",
+    ...active,
+    match: { eventType: "relationship", eventSubtypes: ["dispute_opened"] },
+    points: -5,
+    multipliers: [{ when: { fact: "tier", op: "in", value: ["restricted", "watch"] }, factor: 0.5 }],
+    cooldown: { ms: 12 * HOUR },
+    priority: 10,
+    reason: "A dispute was opened",
+  },
+  {
+    ruleID: "new-friend",
+    ...active,
+    match: { eventType: "relationship", eventSubtypes: ["friend_added"] },
+    points: 0.25,
+    cap: { n: 4, perMs: DAY },
+    priority: 0,
+    reason: "A friendship began",
+  },
+];
