@@ -1,0 +1,16 @@
+import type { OperatorSpec } from "../stage.js";
+import { rolling } from "./rolling.js";
+
+/** Rolling: emits the first value as it is, then `fn(accumulator, value)` after every value, over all values or by key. */
+export function reduce<T>(
+  fn: (accumulator: T, value: T) => T,
+  options: { readonly name?: string },
+  keyed: boolean,
+): OperatorSpec {
+  return rolling<T, T>(
+    "reduce",
+    (held, value) => (held === undefined ? value : fn(held.state, value)),
+    options.name,
+    keyed,
+  );
+}
