@@ -19,7 +19,7 @@ export const CORE_LAYERS: readonly Layer[] = [
   { name: "runtime", members: ["runtime/"], sees: ["contracts", "mechanisms"] },
   {
     name: "surface",
-    members: ["stream*", "topology*", "target*", "from", "index"],
+    members: ["stream*", "windowed*", "topology*", "target*", "from", "iterate", "index"],
     sees: ["contracts", "mechanisms", "operators", "runtime"],
   },
   {
