@@ -25,7 +25,7 @@ class KeyByStage<T> implements Stage {
     let i = 0;
     while (i < count) {
       try {
-        for (; i < count; i++) keys.push(checked(keyOf(batch.values[i] as T)));
+        for (; i < count; i++) keys.push(requireKey(keyOf(batch.values[i] as T)));
       } catch (error) {
         this.#context.fail(error, batch, i);
         failed ??= [];
@@ -39,7 +39,8 @@ class KeyByStage<T> implements Stage {
   }
 }
 
-function checked(key: Key): Key {
+/** Refuses what a function gave as a key and is none. */
+export function requireKey(key: Key): Key {
   const type = typeof key;
   if (type === "string" || type === "number" || type === "bigint" || type === "boolean") return key;
   throw new StreamError(
