@@ -12,6 +12,8 @@ export interface Clock {
   schedule(atMs: number, fn: () => void): () => void;
   /** Time moves only when told: nothing may depend on the computer's own clock or speed. */
   readonly virtual?: boolean;
+  /** A virtual clock asks everyone registered here whether they still have something to do, before it moves on. Returns a function that removes. */
+  onSettle?(busy: () => boolean): () => void;
 }
 
 /** Where the library writes what an operator should see. Values and secrets are never logged. */

@@ -123,9 +123,9 @@ function nameVertices(nodes: readonly Closed[]): Map<Closed, string> {
   const taken = new Set<string>();
   const counts = new Map<string, number>();
   // User-given names first: they find state and positions, so no generated id may push them aside.
-  const named = (node: Closed): string | undefined => (node.type === "operator" ? node.spec.name : node.type === "source" ? node.source.name : (node.settings.name ?? node.sink.name));
+  for (const node of nodes) if (node.type === "source") ids.set(node, claim(taken, node.source.name));
   for (const node of nodes) if (node.type === "operator" && node.spec.name !== undefined) ids.set(node, claim(taken, node.spec.name));
-  for (const node of nodes) if (node.type !== "operator") ids.set(node, claim(taken, named(node) as string));
+  for (const node of nodes) if (node.type === "sink") ids.set(node, claim(taken, node.settings.name ?? node.sink.name));
   for (const node of nodes) {
     if (ids.has(node) || node.type !== "operator") continue;
     const count = (counts.get(node.spec.kind) ?? 0) + 1;
@@ -146,7 +146,7 @@ function vertexOf(node: Closed, id: string, policy: ErrorPolicy | undefined): Ve
   const onError = policy?.action ?? "fail";
   switch (node.type) {
     case "source":
-      return { type: "source", id, source: node.source, oneShot: node.oneShot, onError };
+      return { type: "source", id, source: node.source, named: node.named, oneShot: node.oneShot, onError };
     case "operator":
       return { type: "operator", id, spec: node.spec, keyed: node.keyed, partitioned: node.partitioned, onError };
     default:

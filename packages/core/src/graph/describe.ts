@@ -41,7 +41,7 @@ export function taskMode(graph: Graph): TaskMode {
  * `partitioned` and whether it is by key. Other changes of the topology restore.
  */
 export function topologyHash(graph: Graph, partitionCounts: ReadonlyMap<string, number>): string {
-  const sources = graph.vertices.filter((vertex): vertex is SourceVertex => vertex.type === "source").map(({ source }) => [source.name, partitionCounts.get(source.name) ?? null]);
+  const sources = graph.vertices.filter((vertex): vertex is SourceVertex => vertex.type === "source").map(({ id }) => [id, partitionCounts.get(id) ?? null]);
   const states = statesOf(graph).map(({ spec, partitioned, keyed }) => [spec.name ?? null, spec.kind, partitioned, keyed]);
   const facts = { sources: sources.sort(byText), mode: taskMode(graph).mode, states: states.sort(byText) };
   return createHash("sha256").update(JSON.stringify(facts)).digest("hex");

@@ -13,6 +13,8 @@ export type Node = SourceNode | OperatorNode | SinkNode | ErrorPolicyNode;
 export interface SourceNode {
   readonly type: "source";
   readonly source: Source<unknown>;
+  /** The user gave the name; else one is made from its place in the graph. */
+  readonly named: boolean;
   /** The input can be begun only once, so a checkpoint could not resume it. */
   readonly oneShot: boolean;
 }
@@ -71,8 +73,10 @@ export type Vertex = SourceVertex | OperatorVertex | SinkVertex;
 
 export interface SourceVertex {
   readonly type: "source";
+  /** Its name: finds its positions in a checkpoint. */
   readonly id: string;
   readonly source: Source<unknown>;
+  readonly named: boolean;
   readonly oneShot: boolean;
   /** For values that could not be decoded. */
   readonly onError: ErrorPolicy["action"];

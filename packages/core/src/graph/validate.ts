@@ -43,8 +43,9 @@ function checkNames(graph: Graph): void {
       if (names.has(vertex.spec.name)) throw new StreamError("E_DUPLICATE_NAME", `two operators are called "${vertex.spec.name}": a checkpoint finds state by its name, so each needs one of its own`);
       names.add(vertex.spec.name);
     }
-    if (vertex.type === "source") {
+    if (vertex.type === "source" && vertex.named) {
       const { name } = vertex.source;
+      checkName(name, "the name of a source");
       if (sources.has(name)) throw new StreamError("E_DUPLICATE_NAME", `two sources are called "${name}": a checkpoint finds positions by the source's name, so each needs one of its own`);
       sources.add(name);
     }

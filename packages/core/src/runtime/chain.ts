@@ -45,8 +45,6 @@ export class Chain implements Actor {
   #timerAt = Number.POSITIVE_INFINITY;
   /** The async stage is letting everything before a barrier or the end out. */
   #draining = false;
-  /** The epoch of the barrier the async stage is draining for. */
-  #drainingEpoch: number | undefined;
   /** The first link that wants no more values; what is above it is over. */
   #endedAt = Number.POSITIVE_INFINITY;
   #ended = false;
@@ -176,6 +174,9 @@ export class Chain implements Actor {
       case "partition":
         this.#partition(0, incoming.status);
         break;
+      case "inputEnd":
+        head.stage.onInputEnd?.(incoming.input, head.emit);
+        break;
       case "barrier":
         this.#barrier(incoming.epoch);
         break;
@@ -213,9 +214,7 @@ export class Chain implements Actor {
       this.#pass(epoch);
       return;
     }
-    this.#drainingEpoch = epoch;
     this.#drain(head.onBarrier(), () => {
-      this.#drainingEpoch = undefined;
       if (!this.#listener.isAbandoned(epoch)) this.#pass(epoch);
     });
   }

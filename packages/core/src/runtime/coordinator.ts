@@ -136,7 +136,7 @@ export class Coordinator {
   sourcePassed(driver: SourceDriver, epoch: number): void {
     if (this.#current?.number !== epoch) return;
     this.#current.sources.add(driver);
-    this.#current.positions.set(driver.vertex.source.name, driver.positions());
+    this.#current.positions.set(driver.vertex.id, driver.positions());
     this.#check();
   }
 
@@ -261,7 +261,7 @@ export class Coordinator {
   /** True: committed. False: not, and all of it goes into the next epoch. Throws where the run can not go on. */
   async #commit(epoch: Epoch, ended: boolean): Promise<boolean> {
     const { sources, chains, snapshot, clock, completed, committed } = this.#parts;
-    const positions = new Map(sources.map((source) => [source.vertex.source.name, epoch.positions.get(source.vertex.source.name) ?? source.positions()]));
+    const positions = new Map(sources.map((source) => [source.vertex.id, epoch.positions.get(source.vertex.id) ?? source.positions()]));
     const changes = chains.flatMap((chain) => epoch.chains.get(chain) ?? snapshot(chain));
     changes.push(...this.#extraChanges);
     const commits = this.#commits;
@@ -305,7 +305,7 @@ export class Coordinator {
   async #commitToSources(positions: ReadonlyMap<string, ReadonlyMap<string, Position>>): Promise<boolean> {
     const { sources, target, generation, logger } = this.#parts;
     try {
-      for (const { vertex, connection } of sources) await connection.commit?.(positions.get(vertex.source.name) ?? new Map(), generation(vertex.source.name));
+      for (const { vertex, connection } of sources) await connection.commit?.(positions.get(vertex.id) ?? new Map(), generation(vertex.id));
       return true;
     } catch (error) {
       logger.warn("positions not committed at the source", { error: messageOf(error) });

@@ -5,7 +5,7 @@ import type { Task } from "./task.js";
 /** What waits for what, in words. */
 export function healthOf(tasks: readonly Task[], failure: unknown): RunHealth {
   if (failure !== undefined) return { status: "down", detail: messageOf(failure), reasons: [messageOf(failure)] };
-  const reasons = tasks.flatMap(reasonsOf);
+  const reasons = tasks.flatMap((task) => [...reasonsOf(task)]);
   return { status: "up", reasons };
 }
 

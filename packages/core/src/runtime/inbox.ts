@@ -6,6 +6,7 @@ export type Incoming =
   | { readonly kind: "batch"; readonly batch: Batch; readonly input: number }
   | { readonly kind: "partition"; readonly status: PartitionStatus }
   | { readonly kind: "watermark"; readonly time: number; readonly idle: boolean }
+  | { readonly kind: "inputEnd"; readonly input: number }
   | { readonly kind: "barrier"; readonly epoch: number }
   | { readonly kind: "end"; readonly complete: boolean };
 
@@ -29,6 +30,8 @@ export class Inbox {
   #watermark = Number.NEGATIVE_INFINITY;
   #idle = false;
   #endTaken = false;
+  /** An input has ended, which may move the combined watermark. */
+  #recombine = false;
 
   constructor(channels: readonly Channel[], isAbandoned: (epoch: number) => boolean) {
     this.#inputs = channels.map((channel) => ({ channel, watermark: Number.NEGATIVE_INFINITY, idle: false, barrier: undefined, ended: "no" }));
@@ -52,7 +55,7 @@ export class Inbox {
   /** Takes the next thing, from inputs that `accepts` in turns; undefined: nothing to take now. */
   next(accepts: (input: number) => boolean): Incoming | undefined {
     for (;;) {
-      const mark = this.#aligned() ?? this.#end();
+      const mark = this.#moved() ?? this.#aligned() ?? this.#end();
       if (mark !== undefined) return mark;
       const taken = this.#take(accepts);
       if (taken === undefined) return undefined;
@@ -100,8 +103,15 @@ export class Inbox {
         return undefined;
       default:
         input.ended = item.complete ? "complete" : "stopped";
-        return this.#combine();
+        this.#recombine = true;
+        return item.complete && this.#inputs.length > 1 ? { kind: "inputEnd", input: place } : undefined;
     }
+  }
+
+  #moved(): Incoming | undefined {
+    if (!this.#recombine) return undefined;
+    this.#recombine = false;
+    return this.#combine();
   }
 
   #combine(): Incoming | undefined {

@@ -19,10 +19,14 @@ import { checkBeforeStart, checkStore } from "./start-checks.js";
 import { steadyClock } from "./steady-clock.js";
 import { Task } from "./task.js";
 
-/** What only our own test kit sets. */
+/** What users do not set: seams of the test kit and of the shorter ways to run. */
 export interface RunSeams {
   /** Chooses who is next among n actors that are ready. */
   readonly pick?: (count: number) => number;
+  /** State without a name is saved under the operator's id: for tests that restart what users would not checkpoint. */
+  readonly unnamedState?: boolean;
+  /** The caller awaits `done`: a failure need not be logged as well. */
+  readonly awaited?: boolean;
 }
 
 const DEFAULT_CHECKPOINT_TIMEOUT = "1m";
@@ -35,7 +39,7 @@ const CLOSE_TIMEOUT_MS = 10_000;
 /** Starts a closed graph. What it refuses before opening anything is thrown here; all else rejects `done`. */
 export function startRun(graph: Graph, options: RunOptions = {}, seams: RunSeams = {}): Run {
   const checkpoint = options.checkpoint === "none" ? undefined : options.checkpoint;
-  checkBeforeStart(graph, options, checkpoint);
+  checkBeforeStart(graph, options, seams.unnamedState === true ? undefined : checkpoint);
   return new RunningTopology(graph, options, checkpoint, seams);
 }
 
@@ -66,6 +70,7 @@ class RunningTopology implements Run {
   #status: RunSummary["status"] = "completed";
   #discarded = 0;
   #stopping = false;
+  #aborted = false;
   #started: Promise<void> = Promise.resolve();
   #over: () => void = () => {};
   readonly #finished: Promise<void>;
@@ -94,7 +99,9 @@ class RunningTopology implements Run {
     });
     this.done = this.#main();
     // Whoever awaits `done` gets the error; nobody doing so must not take the process down.
-    this.done.catch((error) => this.#logger.error(`topology "${graph.name}" failed`, { error: messageOf(error) }));
+    this.done.catch((error) => {
+      if (!this.#aborted && seams.awaited !== true) this.#logger.error(`topology "${graph.name}" failed`, { error: messageOf(error) });
+    });
   }
 
   async stop({ timeout = DEFAULT_STOP_TIMEOUT }: { readonly timeout?: Duration } = {}): Promise<RunSummary> {
@@ -114,6 +121,7 @@ class RunningTopology implements Run {
   }
 
   abort(reason?: unknown): void {
+    this.#aborted = true;
     this.#fail(reason ?? new StreamError("E_ABORTED", `topology "${this.#graph.name}" was aborted`));
   }
 
@@ -155,7 +163,7 @@ class RunningTopology implements Run {
     let found = name === undefined;
     for (const task of this.#tasks.values()) {
       for (const source of task.sources) {
-        if (name !== undefined && source.vertex.source.name !== name) continue;
+        if (name !== undefined && source.vertex.id !== name) continue;
         found = true;
         source.pause(paused);
       }
@@ -169,6 +177,7 @@ class RunningTopology implements Run {
     await Promise.resolve();
     const outside = this.#options.signal;
     const aborted = (): void => this.abort(outside?.reason);
+    const unsettle = this.#clock.onSettle?.(() => !this.#scheduler.idle);
     if (outside?.aborted === true) aborted();
     outside?.addEventListener("abort", aborted, { once: true });
     try {
@@ -181,6 +190,7 @@ class RunningTopology implements Run {
       outside?.removeEventListener("abort", aborted);
       this.#watch.stop();
       await this.#close();
+      unsettle?.();
     }
     if (this.#failure !== undefined) throw this.#failure.error;
     return { status: this.#status, operators: this.#metrics.operators(), discarded: this.#discarded };
@@ -230,13 +240,13 @@ class RunningTopology implements Run {
   async #startTask({ name, partitions }: TaskRequest): Promise<void> {
     if (this.#failure !== undefined || this.#stopping) return;
     const counts = new Map<string, number>();
-    for (const { id, source } of this.#plan.sources) counts.set(source.name, this.#sources.get(id)?.partitionCount?.() ?? this.#assignment.count(id));
+    for (const { id } of this.#plan.sources) counts.set(id, this.#sources.get(id)?.partitionCount?.() ?? this.#assignment.count(id));
     const leased = await this.#store?.lease(name, { signal: this.#abort.signal });
     if (leased !== undefined) this.#leases.set(name, leased.number);
     const start = await findStart(leased?.latest, {
       graph: this.#graph,
       partitionCounts: counts,
-      sources: this.#plan.sources.map(({ id, source }) => ({ name: source.name, connection: this.#sources.get(id) as SourceConnection<unknown>, partitions: partitions.get(id) ?? [] })),
+      sources: this.#plan.sources.map(({ id }) => ({ name: id, connection: this.#sources.get(id) as SourceConnection<unknown>, partitions: partitions.get(id) ?? [] })),
       onStale: this.#checkpoint?.onStale ?? "fail",
       allowDropped: this.#checkpoint?.allowDropped ?? [],
     });
@@ -262,7 +272,7 @@ class RunningTopology implements Run {
       everyMs: this.#everyMs,
       timeoutMs: this.#timeoutMs,
       start,
-      generation: (source) => this.#assignment.generation(this.#plan.sources.find((vertex) => vertex.source.name === source)?.id ?? source),
+      generation: (source) => this.#assignment.generation(source),
       failed: (error) => this.#fail(error),
     });
     this.#tasks.set(name, task);

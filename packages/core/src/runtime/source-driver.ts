@@ -208,7 +208,7 @@ export class SourceDriver implements Actor {
   #batch(partition: Partition, { values, offsets, times }: SourceBatch<unknown>): Batch {
     let origins: Origin[] | null = null;
     if (this.#withOrigins && offsets !== undefined) {
-      const source = this.vertex.source.name;
+      const source = this.vertex.id;
       origins = offsets.map((offset) => ({ source, partition: partition.id, offset, index: "" }));
     }
     return new Batch(values, times === undefined ? null : Array.from(times), null, origins, null, partition.id);
@@ -218,7 +218,7 @@ export class SourceDriver implements Actor {
   #reject(partition: Partition, batch: SourceBatch<unknown>): void {
     if (batch.poison === undefined || batch.poison.length === 0) return;
     const { counters, clock, topology } = this.#world;
-    const source = this.vertex.source.name;
+    const source = this.vertex.id;
     if (this.vertex.onError === "fail") throw decodeFailure(source, partition.id, batch.poison[0] as NonNullable<typeof batch.poison>[number]);
     counters.failed += batch.poison.length;
     if (this.vertex.onError === "skip") {
@@ -263,7 +263,7 @@ export class SourceDriver implements Actor {
     if (this.#done) return;
     const passing = error instanceof WriteError && (error.class === "transient" || error.class === "throttled");
     if (!passing || ++partition.failures >= READ_RETRY.attempts) {
-      const message = `source "${this.vertex.source.name}" could not read partition ${partition.id}: ${messageOf(error)}`;
+      const message = `source "${this.vertex.id}" could not read partition ${partition.id}: ${messageOf(error)}`;
       this.#world.scheduler.fail(error instanceof StreamError ? error : new StreamError("E_SOURCE", message, { cause: error, operator: this.vertex.id }));
       return;
     }

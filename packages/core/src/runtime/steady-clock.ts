@@ -13,7 +13,7 @@ export function steadyClock(clock: Clock): Clock & { floor(ms: number): void } {
     floor(ms: number): void {
       if (ms > latest) latest = ms;
     },
-    ...(clock.virtual === undefined ? {} : { virtual: clock.virtual }),
+    virtual: clock.virtual === true,
   };
   return steady;
 }

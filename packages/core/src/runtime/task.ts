@@ -186,7 +186,7 @@ export class Task {
   /** A key that is declared to stay in one partition must have come from the one its source puts it in. */
   #checkKey(operator: string, key: string | number | bigint | boolean, source: string | undefined, partition: string | undefined): void {
     if (source === undefined || partition === undefined) return;
-    const driver = this.#sources.find((candidate) => candidate.vertex.source.name === source);
+    const driver = this.#sources.find((candidate) => candidate.vertex.id === source);
     const expected = driver?.connection.partitionOf?.(key, this.#parts.facts.partitionCounts.get(source) ?? 0);
     if (expected !== undefined && expected !== partition)
       throw new StreamError("E_NOT_PARTITIONED", `key ${JSON.stringify(String(key))} at "${operator}" is declared partitioned, but it came from partition ${partition} of "${source}", which puts it in ${expected}: key by what the producer keys by, or leave out partitioned: true`, { operator });
@@ -194,7 +194,7 @@ export class Task {
 
   async #openSinks(): Promise<void> {
     const { plan, sinks, topology, start, scheduler, clock, random, signal, metrics, target } = this.#parts;
-    const partitions = plan.sources.flatMap(({ source }) => [...(start.positions.get(source.name)?.keys() ?? [])]);
+    const partitions = plan.sources.flatMap(({ id }) => [...(start.positions.get(id)?.keys() ?? [])]);
     const info: TaskInfo = { topology, partitions, lease: target?.lease ?? 0 };
     for (const vertex of plan.sinks) {
       const writer = await (sinks.get(vertex.id) as SinkConnection<unknown>).open(info, start.sinkStates.get(vertex.id));
@@ -225,7 +225,7 @@ export class Task {
       const world = { topology, clock, random, scheduler, listener, counters: metrics.counters(vertex.id) };
       const driver = new SourceDriver(vertex, sources.get(vertex.id) as SourceConnection<unknown>, this.#routes(vertex.id), plan.withOrigins.has(vertex.id), world);
       this.#sources.push(driver);
-      await driver.open(start.positions.get(vertex.source.name) ?? new Map<string, Position | undefined>());
+      await driver.open(start.positions.get(vertex.id) ?? new Map<string, Position | undefined>());
     }
   }
 

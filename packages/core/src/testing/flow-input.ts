@@ -10,7 +10,12 @@ export type FlowCommand<T> =
 
 /** Turns commands into values and watermarks, with the marks that `eventTime` gives: the operator at the head of a flow under test. */
 export function flowInput(partitions: readonly string[], timed: boolean): OperatorSpec {
-  return { kind: "testInput", origins: "keep", ...(timed ? { eventTime: "assigns" as const } : {}), make: (context) => new FlowInputStage(context, partitions, timed) };
+  return {
+    kind: "testInput",
+    origins: "keep",
+    ...(timed ? { eventTime: "assigns" as const } : {}),
+    make: (context) => new FlowInputStage(context, partitions, timed),
+  };
 }
 
 interface PartitionTime {
@@ -28,7 +33,9 @@ class FlowInputStage implements Stage {
   constructor(context: StageContext, partitions: readonly string[], timed: boolean) {
     this.#context = context;
     this.#timed = timed;
-    this.#partitions = new Map(partitions.map((partition) => [partition, { watermark: Number.NEGATIVE_INFINITY, idle: false }]));
+    this.#partitions = new Map(
+      partitions.map((partition) => [partition, { watermark: Number.NEGATIVE_INFINITY, idle: false }]),
+    );
   }
 
   onStart(): void {
@@ -66,11 +73,29 @@ class FlowInputStage implements Stage {
     return partition;
   }
 
-  #value({ value, time, partition }: { readonly value: unknown; readonly time: number | undefined; readonly partition: string }, at: PartitionTime, origin: Origin | undefined, emit: Emit): void {
+  #value(
+    {
+      value,
+      time,
+      partition,
+    }: { readonly value: unknown; readonly time: number | undefined; readonly partition: string },
+    at: PartitionTime,
+    origin: Origin | undefined,
+    emit: Emit,
+  ): void {
     at.idle = false;
     const marked = time !== undefined && time <= at.watermark + 1;
     const origins = origin === undefined ? null : [{ ...origin, partition }];
-    emit(new Batch([value], this.#timed ? [time ?? Number.NaN] : null, null, origins, marked ? [at.watermark] : null, partition));
+    emit(
+      new Batch(
+        [value],
+        this.#timed ? [time ?? Number.NaN] : null,
+        null,
+        origins,
+        marked ? [at.watermark] : null,
+        partition,
+      ),
+    );
   }
 
   #watermark(partition: PartitionTime, time: number): void {
@@ -88,6 +113,7 @@ class FlowInputStage implements Stage {
     const live = [...this.#partitions.values()].filter(({ idle }) => !idle);
     const lowest = Math.min(...live.map(({ watermark }) => watermark));
     if (live.length > 0 && lowest > this.#emitted) this.#emitted = lowest;
-    if (this.#emitted > Number.NEGATIVE_INFINITY || live.length === 0) this.#context.emitWatermark(this.#emitted, live.length === 0);
+    if (this.#emitted > Number.NEGATIVE_INFINITY || live.length === 0)
+      this.#context.emitWatermark(this.#emitted, live.length === 0);
   }
 }

@@ -1,13 +1,13 @@
 import type { Sink, Source, SourceBatch } from "../connector.js";
 import type { Duration } from "../duration.js";
 import type { Element, Key } from "../element.js";
-import { graphOf } from "../topology.js";
-import type { Run, RunSummary } from "../runtime/run-options.js";
 import { startRun } from "../runtime/run.js";
+import type { Run, RunSummary } from "../runtime/run-options.js";
 import type { OperatorSpec } from "../stage.js";
 import { memoryCheckpoints } from "../state/memory-checkpoints.js";
-import { operatorStream } from "../stream-builder.js";
 import type { Stream } from "../stream.js";
+import { operatorStream } from "../stream-builder.js";
+import { graphOf } from "../topology.js";
 import { deepFreeze } from "./deep-freeze.js";
 import { type FlowCommand, flowInput } from "./flow-input.js";
 import { type VirtualClock, virtualClock } from "./virtual-clock.js";
@@ -83,12 +83,16 @@ class RunningFlow<T, R> implements FlowTest<T, R> {
     this.#partitions = options.partitions ?? ["0"];
   }
 
-  send(value: T, { time, partition = this.#partitions[0] as string }: { readonly time?: number; readonly partition?: string } = {}): Promise<void> {
+  send(
+    value: T,
+    { time, partition = this.#partitions[0] as string }: { readonly time?: number; readonly partition?: string } = {},
+  ): Promise<void> {
     return this.#command({ kind: "value", value: deepFreeze(value), time, partition }, time !== undefined);
   }
 
   async watermark(time: number, partition?: string): Promise<void> {
-    for (const each of partition === undefined ? this.#partitions : [partition]) await this.#command({ kind: "watermark", time, partition: each }, true);
+    for (const each of partition === undefined ? this.#partitions : [partition])
+      await this.#command({ kind: "watermark", time, partition: each }, true);
   }
 
   idle(partition: string): Promise<void> {
@@ -155,9 +159,17 @@ class RunningFlow<T, R> implements FlowTest<T, R> {
   #begin(timed: boolean): void {
     this.#timed ??= timed;
     if (this.#run !== undefined) return;
-    const input = operatorStream<T>({ type: "source", source: this.#source(), named: true, oneShot: false }, flowInput(this.#partitions, this.#timed), { timed: this.#timed });
+    const input = operatorStream<T>(
+      { type: "source", source: this.#source(), named: true, oneShot: false },
+      flowInput(this.#partitions, this.#timed),
+      { timed: this.#timed },
+    );
     const probed = operatorStream<R>(this.#build(input), this.#probe(), {});
-    const run = startRun(graphOf(probed.to(this.#sink())), { clock: this.clock, checkpoint: { every: "36500d", store: this.#store }, logger: silent }, { unnamedState: true });
+    const run = startRun(
+      graphOf(probed.to(this.#sink())),
+      { clock: this.clock, checkpoint: { every: "36500d", store: this.#store }, logger: silent },
+      { unnamedState: true },
+    );
     this.#run = run;
     run.done.then(
       (summary) => {
@@ -170,7 +182,6 @@ class RunningFlow<T, R> implements FlowTest<T, R> {
   }
 
   #source(): Source<FlowCommand<T>> {
-    const self = this;
     return {
       name: "input",
       bounded: true,
@@ -181,20 +192,20 @@ class RunningFlow<T, R> implements FlowTest<T, R> {
           let closed = false;
           return {
             read: async (): Promise<SourceBatch<FlowCommand<T>> | undefined> => {
-              while (!closed && next >= self.#commands.length) {
-                if (self.#ended) return undefined;
+              while (!closed && next >= this.#commands.length) {
+                if (this.#ended) return undefined;
                 await new Promise<void>((resolve) => {
-                  self.#wake = resolve;
+                  this.#wake = resolve;
                 });
               }
               if (closed) return undefined;
-              const command = self.#commands[next] as FlowCommand<T>;
+              const command = this.#commands[next] as FlowCommand<T>;
               next++;
               return { values: [command], offsets: [next - 1], position: String(next) };
             },
             close: async () => {
               closed = true;
-              self.#wake();
+              this.#wake();
             },
           };
         },

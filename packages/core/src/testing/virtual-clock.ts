@@ -9,6 +9,8 @@ export interface VirtualClock extends Clock {
   readonly virtual: true;
   /** How many timers are set. */
   readonly pending: number;
+  /** When the earliest timer is due; Infinity where none is set. */
+  readonly nextDue: number;
   /** Moves on by a duration. Resolves when all timers due by then have fired and everything they set off has settled. */
   advance(by: Duration): Promise<void>;
   /** Moves on to a time. Throws `E_ARGUMENT` when that is behind now(). */
@@ -72,6 +74,10 @@ class SteppedClock implements VirtualClock {
 
   get pending(): number {
     return this.#live;
+  }
+
+  get nextDue(): number {
+    return this.#nextTime();
   }
 
   now(): number {

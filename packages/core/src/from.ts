@@ -1,0 +1,29 @@
+import type { Source } from "./connector.js";
+import { type IterableInput, iterableSource } from "./io/iterable-source.js";
+import { streamOf } from "./stream-builder.js";
+import type { Named, Stream } from "./stream.js";
+
+/**
+ * Begins a stream: from a Source, an iterable, an async iterable (Node and web streams are), or a function that makes one. A function or a
+ * re-iterable is begun again at a restart and skipped to the saved place; a one-shot input is refused under a checkpoint (E_ONE_SHOT).
+ *
+ * @example
+ * ```ts
+ * import { from } from "@millrace/core";
+ * const total = await from([1, 2, 3]).reduce((sum, n) => sum + n).last();
+ * const ticks = from(async function* (signal) { for (let i = 0; !signal.aborted; i++) yield i; }, { name: "ticks" });
+ * ```
+ */
+export function from<T>(input: Source<T> | Iterable<T> | AsyncIterable<T> | ((signal: AbortSignal) => AsyncIterable<T>), options: Named = {}): Stream<T> {
+  if (isSource(input)) return streamOf<T>({ type: "source", source: options.name === undefined ? input : renamed(input, options.name), named: true, oneShot: false });
+  const source = iterableSource(input as IterableInput<T>, options.name ?? "iterable");
+  return streamOf<T>({ type: "source", source, named: options.name !== undefined, oneShot: source.oneShot });
+}
+
+function isSource<T>(input: unknown): input is Source<T> {
+  return typeof input === "object" && input !== null && typeof (input as Source<T>).connect === "function" && typeof (input as Source<T>).name === "string";
+}
+
+function renamed<T>(source: Source<T>, name: string): Source<T> {
+  return { ...source, name, connect: (context) => source.connect(context) };
+}
