@@ -13,7 +13,7 @@ import { emitPlaces } from "./split.js";
 export interface DedupeOptions<T> {
   /** Two values of a key are the same when this gives the same for both. */
   readonly by: (value: T) => Key;
-  /** How long after the value that was kept, in event time, others are dropped. A dropped one does not make it longer. */
+  /** How long after the value that was kept, in event time, others are dropped (and those that come later with an earlier time). A dropped one does not make it longer. */
   readonly within: Duration;
 }
 
