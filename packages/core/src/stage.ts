@@ -77,10 +77,15 @@ export interface Barrier {
   readonly kind: "barrier";
   readonly epoch: number;
 }
-/** No more input. `complete`: for ever (open windows have fired by the watermark +∞ before it); else a stop: what is open stays in state. */
+/**
+ * How an input ends. "complete": for ever, so open windows fire and buffers leave; "stopped": what is open stays in state; "fired": as stopped, but
+ * the windows that stay also give what they hold, as early results.
+ */
+export type EndKind = "complete" | "stopped" | "fired";
+/** No more input. */
 export interface End {
   readonly kind: "end";
-  readonly complete: boolean;
+  readonly how: EndKind;
 }
 /** What a source knows of one of its partitions, for the event-time operator below: there, read to its end for now, or gone. */
 export interface PartitionStatus {
@@ -124,6 +129,8 @@ export interface Stage {
   onInputEnd?(input: number, emit: Emit): void;
   /** Complete: emit what is held. An async stage resolves when everything is out. Not called at a stop. */
   onEnd?(emit: Emit): void | Promise<void>;
+  /** A stop that fires: emit what is open as early results. It has been saved as open, and a later run fires it again whole. */
+  onFire?(emit: Emit): void;
   /** Async stages: resolves when everything before it is out. */
   onBarrier?(): Promise<void>;
   /** Takes no more from this input for now; `context.wake()` when that changes. */

@@ -1,6 +1,6 @@
 import type { Clock } from "../connector.js";
 import type { OperatorVertex } from "../graph/graph.js";
-import { type Batch, ERROR, LATE, MAIN, type Emit, type Item, type OperatorCounters, type PartitionStatus, type Stage } from "../stage.js";
+import { type Batch, type EndKind, ERROR, LATE, MAIN, type Emit, type Item, type OperatorCounters, type PartitionStatus, type Stage } from "../stage.js";
 import type { Channel } from "./channel.js";
 import type { Inbox, Incoming } from "./inbox.js";
 import type { Actor, Scheduler } from "./scheduler.js";
@@ -181,7 +181,7 @@ export class Chain implements Actor {
         this.#barrier(incoming.epoch);
         break;
       default:
-        this.#end(incoming.complete);
+        this.#end(incoming.how);
     }
   }
 
@@ -224,14 +224,14 @@ export class Chain implements Actor {
     for (const link of this.links) this.#pushMark(link, { kind: "barrier", epoch });
   }
 
-  #end(complete: boolean): void {
+  #end(how: EndKind): void {
     const head = this.links[0] as Link;
     if (head.vertex.spec.async !== true) {
-      this.#endFrom(0, complete);
+      this.#endFrom(0, how);
       return;
     }
-    const out = complete ? head.stage.onEnd?.(head.emit) : head.stage.onBarrier?.();
-    this.#drain(Promise.resolve(out), () => this.#endFrom(1, complete));
+    const out = how === "complete" ? head.stage.onEnd?.(head.emit) : head.stage.onBarrier?.();
+    this.#drain(Promise.resolve(out), () => this.#endFrom(1, how));
   }
 
   #drain(out: Promise<void>, then: () => void): void {
@@ -252,22 +252,23 @@ export class Chain implements Actor {
   }
 
   /** The input is over for the links from this one on. */
-  #endFrom(from: number, complete: boolean): void {
-    if (complete) {
-      for (const link of this.links.slice(from)) {
+  #endFrom(from: number, how: EndKind): void {
+    for (const link of this.links.slice(from)) {
+      if (how === "fired") link.stage.onFire?.(link.emit);
+      if (how === "complete") {
         link.watermark = Number.POSITIVE_INFINITY;
         link.stage.onWatermark?.(Number.POSITIVE_INFINITY, link.emit, false);
         link.stage.onEnd?.(link.emit);
       }
     }
-    for (const link of this.links) this.#pushMark(link, { kind: "end", complete });
+    for (const link of this.links) this.#pushMark(link, { kind: "end", how });
     this.#over();
   }
 
   /** A link wants no more: what is below it sees a complete end, and what is above it closes. */
   #finish(from: number): void {
     this.#endedAt = Number.POSITIVE_INFINITY;
-    this.#endFrom(from, true);
+    this.#endFrom(from, "complete");
   }
 
   #over(): void {

@@ -1,4 +1,4 @@
-import type { Batch, Item, PartitionStatus } from "../stage.js";
+import type { Batch, EndKind, Item, PartitionStatus } from "../stage.js";
 import type { Channel } from "./channel.js";
 
 /** What an actor takes next: a batch or status of one input, or a mark that holds for all of them. */
@@ -8,7 +8,7 @@ export type Incoming =
   | { readonly kind: "watermark"; readonly time: number; readonly idle: boolean }
   | { readonly kind: "inputEnd"; readonly input: number }
   | { readonly kind: "barrier"; readonly epoch: number }
-  | { readonly kind: "end"; readonly complete: boolean };
+  | { readonly kind: "end"; readonly how: EndKind };
 
 interface Input {
   readonly channel: Channel;
@@ -16,7 +16,7 @@ interface Input {
   idle: boolean;
   /** Stands behind this epoch's barrier until the others have it too. */
   barrier: number | undefined;
-  ended: "no" | "complete" | "stopped";
+  ended: "no" | EndKind;
 }
 
 /**
@@ -102,9 +102,9 @@ export class Inbox {
         if (!this.#isAbandoned(item.epoch)) input.barrier = item.epoch;
         return undefined;
       default:
-        input.ended = item.complete ? "complete" : "stopped";
+        input.ended = item.how;
         this.#recombine = true;
-        return item.complete && this.#inputs.length > 1 ? { kind: "inputEnd", input: place } : undefined;
+        return item.how === "complete" && this.#inputs.length > 1 ? { kind: "inputEnd", input: place } : undefined;
     }
   }
 
@@ -148,6 +148,7 @@ export class Inbox {
   #end(): Incoming | undefined {
     if (this.#endTaken || this.#inputs.some((input) => input.ended === "no")) return undefined;
     this.#endTaken = true;
-    return { kind: "end", complete: this.#inputs.every((input) => input.ended === "complete") };
+    const kinds = this.#inputs.map((input) => input.ended as EndKind);
+    return { kind: "end", how: kinds.every((how) => how === "complete") ? "complete" : kinds.includes("fired") ? "fired" : "stopped" };
   }
 }

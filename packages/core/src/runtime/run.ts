@@ -271,6 +271,7 @@ class RunningTopology implements Run {
       facts: { topologyHash: topologyHash(this.#graph, counts), mode: taskMode(this.#graph).mode, partitionCounts: counts },
       everyMs: this.#everyMs,
       timeoutMs: this.#timeoutMs,
+      atEnd: this.#options.atEnd ?? "keep",
       start,
       generation: (source) => this.#assignment.generation(source),
       failed: (error) => this.#fail(error),

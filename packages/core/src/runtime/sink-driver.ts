@@ -4,7 +4,7 @@ import type { Key, Origin } from "../element.js";
 import { requireArgument, StreamError } from "../errors.js";
 import type { SinkVertex } from "../graph/graph.js";
 import { type DeadLetter, planRetry } from "../policy.js";
-import { Batch, type Item, type OperatorCounters } from "../stage.js";
+import { Batch, type EndKind, type Item, type OperatorCounters } from "../stage.js";
 import { keyText } from "../state/codec.js";
 import type { Channel } from "./channel.js";
 import { originsOfInput } from "./failures.js";
@@ -16,7 +16,7 @@ import { type Rejected, waitFor, writeGroup, type WriteWorld } from "./write-gro
 export interface SinkListener {
   /** Every value before the barrier has its final outcome, and the writer has flushed. */
   sinkPassed(driver: SinkDriver, epoch: number, commit: SinkCommit | undefined): void;
-  sinkEnded(driver: SinkDriver, complete: boolean, commit: SinkCommit | undefined): void;
+  sinkEnded(driver: SinkDriver, commit: SinkCommit | undefined): void;
   isAbandoned(epoch: number): boolean;
   /** The epoch a flush at the end belongs to. */
   endEpoch(): number;
@@ -33,7 +33,7 @@ export interface SinkWorld {
 }
 
 /** A barrier or end that has come; it passes when everything before it is out. */
-type Mark = { readonly kind: "barrier"; readonly epoch: number } | { readonly kind: "end"; readonly complete: boolean };
+type Mark = { readonly kind: "barrier"; readonly epoch: number } | { readonly kind: "end"; readonly how: EndKind };
 
 const DEFAULT_BATCH_SIZE = 500;
 const DEFAULT_ATTEMPTS = 10;
@@ -230,9 +230,9 @@ export class SinkDriver implements Actor {
           listener.sinkPassed(this, mark.epoch, commit);
           if (!listener.isAbandoned(mark.epoch)) this.#pushError({ kind: "barrier", epoch: mark.epoch });
         } else {
-          this.#pushError({ kind: "end", complete: mark.complete });
+          this.#pushError({ kind: "end", how: mark.how });
           this.close();
-          listener.sinkEnded(this, mark.complete, commit);
+          listener.sinkEnded(this, commit);
         }
         scheduler.ready(this);
       },

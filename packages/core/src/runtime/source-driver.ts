@@ -3,7 +3,7 @@ import type { Origin } from "../element.js";
 import { messageOf, StreamError } from "../errors.js";
 import type { SourceVertex } from "../graph/graph.js";
 import { backoffMs, planRetry } from "../policy.js";
-import { Batch, ERROR, MAX_BATCH, type Item, type OperatorCounters } from "../stage.js";
+import { Batch, type EndKind, ERROR, MAX_BATCH, type Item, type OperatorCounters } from "../stage.js";
 import type { Channel } from "./channel.js";
 import { decodeFailure, poisonBatch } from "./failures.js";
 import type { Actor, Scheduler } from "./scheduler.js";
@@ -88,7 +88,7 @@ export class SourceDriver implements Actor {
     if (this.#done) return false;
     if (this.#barrier !== undefined) this.#passBarrier(this.#barrier);
     if (this.#channels.length > 0 && this.#channels.every((channel) => channel.closed)) {
-      this.end(true);
+      this.end("complete");
       return false;
     }
     if (this.#blocked()) return false;
@@ -118,11 +118,11 @@ export class SourceDriver implements Actor {
   }
 
   /** No more values: tells all below, once. */
-  end(complete: boolean): void {
+  end(how: EndKind): void {
     if (this.#done) return;
     this.#done = true;
-    this.#push({ kind: "end", complete });
-    for (const channel of this.#errorChannels) channel.push({ kind: "end", complete });
+    this.#push({ kind: "end", how });
+    for (const channel of this.#errorChannels) channel.push({ kind: "end", how });
     if (!this.#told) {
       this.#told = true;
       this.#world.listener.sourceEnded(this);

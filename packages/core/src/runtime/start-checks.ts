@@ -8,6 +8,9 @@ import type { CheckpointOptions, RunOptions } from "./run-options.js";
 export function checkBeforeStart(graph: Graph, options: RunOptions, checkpoint: CheckpointOptions | undefined): void {
   if (options.delivery !== undefined) requireDelivery(guaranteesOf(graph, checkpoint?.store), options.delivery);
   if (checkpoint === undefined) return;
+  const transactional = graph.vertices.find((vertex) => vertex.type === "sink" && vertex.sink.system !== undefined && vertex.sink.system === checkpoint.store.system);
+  if (options.atEnd === "fire" && transactional !== undefined)
+    throw new StreamError("E_ARGUMENT", `atEnd: "fire" emits after the last checkpoint, but sink "${transactional.id}" writes only inside one: leave it out`);
   const unnamed = stateful(graph).filter(({ spec }) => spec.name === undefined);
   if (unnamed.length > 0)
     throw new StreamError("E_UNNAMED_STATE", `a checkpoint finds state by its name, and these have none: ${unnamed.map(({ id }) => id).join(", ")}. Give each { name } (for zip use zipWith)`);

@@ -30,6 +30,7 @@ export interface TaskParts {
   readonly facts: CheckpointFacts;
   readonly everyMs: number;
   readonly timeoutMs: number;
+  readonly atEnd: "keep" | "fire";
   readonly start: StartPoint;
   readonly generation: (source: string) => number;
   readonly failed: (error: unknown) => void;
@@ -102,7 +103,7 @@ export class Task {
   stop(): Promise<void> {
     this.#stopping ??= (async () => {
       await this.#coordinator?.last();
-      for (const source of this.#sources) source.end(false);
+      for (const source of this.#sources) source.end(this.#parts.atEnd === "fire" ? "fired" : "stopped");
       await this.done;
     })();
     return this.#stopping;
@@ -206,7 +207,7 @@ export class Task {
       });
       const listener = {
         sinkPassed: (driver: SinkDriver, epoch: number, commit: Parameters<Coordinator["sinkPassed"]>[2]) => this.#coordinator?.sinkPassed(driver, epoch, commit),
-        sinkEnded: (driver: SinkDriver, _complete: boolean, commit: Parameters<Coordinator["sinkEnded"]>[1]) => this.#sinkEnded(driver, commit),
+        sinkEnded: (driver: SinkDriver, commit: Parameters<Coordinator["sinkEnded"]>[1]) => this.#sinkEnded(driver, commit),
         isAbandoned: (epoch: number) => this.#coordinator?.isAbandoned(epoch) === true,
         endEpoch: () => this.#coordinator?.endEpoch() ?? 0,
       };
@@ -262,7 +263,7 @@ export class Task {
 
   #sourceEnded(driver: SourceDriver): void {
     // Either all below want no more, or the input is complete; else the readers stopped where they were told to.
-    if (driver.ended || driver.vertex.source.bounded === true) driver.end(true);
+    if (driver.ended || driver.vertex.source.bounded === true) driver.end("complete");
     else this.#exhausted.add(driver);
     this.#coordinator?.ended();
     const open = this.#sources.filter((source) => !source.ended && !this.#exhausted.has(source));
