@@ -75,7 +75,12 @@ export class Chain implements Actor {
 
   step(): boolean {
     for (let i = 0; i < STEPS_A_TURN; i++) {
-      if (this.#ended || this.#draining) return false;
+      if (this.#ended) return false;
+      // Behind an async stage that drains, timers still fire; nothing new is taken.
+      if (this.#draining) {
+        if (!this.#blocked()) this.#runTimers();
+        return false;
+      }
       if (this.#endedAt !== Number.POSITIVE_INFINITY) {
         this.#finish(this.#endedAt + 1);
         return false;
