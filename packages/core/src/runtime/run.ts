@@ -9,6 +9,7 @@ import type { Resource } from "../stage.js";
 import { systemClock } from "../time/clock.js";
 import { Assignment, type TaskRequest } from "./assignment.js";
 import { Deadline } from "./deadline.js";
+import { registerGauges } from "./gauges.js";
 import { healthOf } from "./health.js";
 import { type Plan, planGraph } from "./plan.js";
 import { findStart } from "./restore.js";
@@ -64,6 +65,7 @@ class RunningTopology implements Run {
   readonly #resources: Resource[] = [];
   readonly #tasks = new Map<string, Task>();
   readonly #leases = new Map<string, number>();
+  readonly #gauges = new Map<string, () => void>();
   readonly #watch: StallWatch;
   #store: CheckpointConnection | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -278,6 +280,7 @@ class RunningTopology implements Run {
     });
     this.#tasks.set(name, task);
     await task.open();
+    this.#gauges.set(name, registerGauges(this.#metrics, name, task, this.#steady));
     task.done.then(() => this.#taskDone(name, task));
     // stop() came while the task was being opened.
     if (this.#stopping) task.stop().catch((error) => this.#fail(error));
@@ -297,6 +300,7 @@ class RunningTopology implements Run {
     await Promise.race([task.stop(), this.#finished]);
     await task.close();
     this.#tasks.delete(name);
+    this.#gauges.get(name)?.();
     await this.#release(name);
   }
 

@@ -49,6 +49,8 @@ export class Task {
   #stopping: Promise<void> | undefined;
   #exhausted = new Set<SourceDriver>();
   #finished = false;
+  /** When the newest checkpoint was committed; before the first, when the task was made. */
+  lastCheckpointMs: number;
   #closed: Promise<void> | undefined;
   #resolveDone: () => void = () => {};
   /** Resolves when everything is out and the last checkpoint is committed. */
@@ -58,6 +60,7 @@ export class Task {
 
   constructor(parts: TaskParts) {
     this.#parts = parts;
+    this.lastCheckpointMs = parts.clock.now();
   }
 
   get channels(): Iterable<Channel> {
@@ -255,6 +258,7 @@ export class Task {
         completed: (durationMs) => {
           durations.record(durationMs / 1000);
           count.value++;
+          this.lastCheckpointMs = clock.now();
         },
       },
       start,
