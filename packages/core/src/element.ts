@@ -11,6 +11,11 @@ export interface Origin {
   readonly offset: string | number | bigint;
   /** A path such as `2.0.1`: flatMap appends its emit index, a merge its input number. */
   readonly index: string;
+  /**
+   * How many results of the same window came before this one; absent for the first. It is no part of {@link originId}, so that a sink
+   * that writes by id replaces the earlier result; {@link deliveryId} has it.
+   */
+  readonly firing?: number;
 }
 
 /** A value with what travels beside it: key, event time (ms since the epoch) and origin. */
@@ -28,10 +33,16 @@ export function originId(origin: Origin): string {
     : `${origin.source}/${origin.partition}/${origin.offset}/${origin.index}`;
 }
 
+/** The id of one delivery as text, for sinks that append: where a window gives several results each has its own. */
+export function deliveryId(origin: Origin): string {
+  return origin.firing === undefined ? originId(origin) : `${originId(origin)}#${origin.firing}`;
+}
+
 /** The origin of the n-th value made from one with this origin. */
 export function childOrigin(origin: Origin, child: number): Origin {
-  const { source, partition, offset, index } = origin;
-  return { source, partition, offset, index: index === "" ? String(child) : `${index}.${child}` };
+  const { source, partition, offset, index, firing } = origin;
+  const made = { source, partition, offset, index: index === "" ? String(child) : `${index}.${child}` };
+  return firing === undefined ? made : { ...made, firing };
 }
 
 /** An error type that reads as a sentence: what the compiler shows where a call can not be right. */
