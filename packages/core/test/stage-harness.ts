@@ -100,6 +100,8 @@ export class StageHarness {
   stage: Stage;
   /** Nobody below wants more. */
   closedBelow = false;
+  /** Those below throw this. */
+  failBelow: unknown;
   readonly #options: HarnessOptions;
   #controller = new AbortController();
   readonly #store = new Map<string, readonly [Uint8Array, Uint8Array]>();
@@ -221,6 +223,7 @@ export class StageHarness {
 
   readonly #emit: Emit = (batch, output = MAIN) => {
     if (batch.values.length === 0) throw new Error("an empty batch was emitted");
+    if (this.failBelow !== undefined) throw this.failBelow;
     this.counters.out += output === ERROR ? 0 : batch.values.length;
     this.batches.push({ batch, output });
     this.log.push(...outsOf(batch, output));
