@@ -113,7 +113,7 @@ export class StageHarness {
     this.#options = options;
     this.clock = options.clock ?? new ManualClock();
     this.stage = spec.make(this.#context());
-    this.stage.onStart?.(this.#emit);
+    this.stage.onStart?.(this.emit);
   }
 
   /** Sends values with the same things beside each of them. */
@@ -123,13 +123,13 @@ export class StageHarness {
 
   sendBatch(batch: Batch, input = 0): this {
     this.counters.in += batch.values.length;
-    this.stage.onBatch(batch, this.#emit, input);
+    this.stage.onBatch(batch, this.emit, input);
     return this;
   }
 
   watermark(time: number, idle = false): this {
     this.#watermark = Math.max(this.#watermark, time);
-    this.stage.onWatermark?.(this.#watermark, this.#emit, idle);
+    this.stage.onWatermark?.(this.#watermark, this.emit, idle);
     return this;
   }
 
@@ -150,7 +150,7 @@ export class StageHarness {
 
   #runTimer(): void {
     this.#wakeAt = Number.POSITIVE_INFINITY;
-    this.stage.onTimer?.(this.clock.now(), this.#emit);
+    this.stage.onTimer?.(this.clock.now(), this.emit);
   }
 
   checkpoint(commit = true): this {
@@ -179,7 +179,7 @@ export class StageHarness {
     this.#wakeAt = Number.POSITIVE_INFINITY;
     this.stage = this.spec.make(this.#context());
     this.stage.restore?.(this.#store.values());
-    this.stage.onStart?.(this.#emit);
+    this.stage.onStart?.(this.emit);
     if (this.#wakeAt <= this.clock.now()) this.#runTimer();
     return this;
   }
@@ -191,7 +191,7 @@ export class StageHarness {
   /** A complete end of a synchronous stage. */
   end(): this {
     this.watermark(Number.POSITIVE_INFINITY);
-    void this.stage.onEnd?.(this.#emit);
+    void this.stage.onEnd?.(this.emit);
     return this;
   }
 
@@ -221,7 +221,7 @@ export class StageHarness {
     return this.log.splice(0);
   }
 
-  readonly #emit: Emit = (batch, output = MAIN) => {
+  readonly emit: Emit = (batch, output = MAIN) => {
     if (batch.values.length === 0) throw new Error("an empty batch was emitted");
     if (this.failBelow !== undefined) throw this.failBelow;
     this.counters.out += output === ERROR ? 0 : batch.values.length;
@@ -245,7 +245,7 @@ export class StageHarness {
       counters: this.counters,
       watermark: () => this.#watermark,
       fail: (error, batch, index, attempts = 1) => this.#fail(error, batch, index, attempts),
-      emit: this.#emit,
+      emit: this.emit,
       emitWatermark: (time, idle) => {
         this.log.push({ watermark: time, idle });
       },
