@@ -131,6 +131,8 @@ export interface Stage {
   onEnd?(emit: Emit): void | Promise<void>;
   /** A stop that fires: emit what is open as early results. It has been saved as open, and a later run fires it again whole. */
   onFire?(emit: Emit): void;
+  /** The run stops with `atEnd: "fire"`, after its last checkpoint: emit what is open as it is, as `timing: "early"`. Nothing comes after it. */
+  fireOpen?(emit: Emit): void;
   /** Async stages: resolves when everything before it is out. */
   onBarrier?(): Promise<void>;
   /** Takes no more from this input for now; `context.wake()` when that changes. */
