@@ -4,6 +4,7 @@ import { ReadableStream } from "node:stream/web";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SourceBatch, SourceContext, SourceReader } from "../connector.js";
+import { sourceSuite } from "../testing/source-suite.js";
 import { testContext } from "../testing/test-context.js";
 import { virtualClock } from "../testing/virtual-clock.js";
 import { type IterableInput, isOneShot, iterableSource } from "./iterable-source.js";
@@ -474,3 +475,25 @@ describe("under a virtual clock", () => {
     expect(clock.pending).toBe(0);
   });
 });
+
+for (const [form, make] of Object.entries({
+  array: (values: number[]) => values,
+  "generator function": (values: number[]) => () => values.values(),
+  "async generator function": (values: number[]) =>
+    async function* () {
+      yield* values;
+    },
+})) {
+  sourceSuite<number>({
+    name: `iterableSource over an ${form}`,
+    async setup(given) {
+      const values = [...given];
+      return {
+        source: () => iterableSource(make(values), "in"),
+        append: async (more) => void values.push(...more),
+        teardown: async () => {},
+      };
+    },
+    sample: (index) => index,
+  });
+}

@@ -3,6 +3,8 @@ import { leaseChecks } from "./checkpoint-lease-checks.js";
 import { stateChecks } from "./checkpoint-state-checks.js";
 import { type Check, registerChecks } from "./suite.js";
 
+export type { CheckpointSetup };
+
 /** What checkpointSuite() needs to know of a store. */
 export interface CheckpointSuiteOptions {
   readonly name: string;

@@ -4,7 +4,16 @@
  *
  * @module
  */
-export { type CheckpointSuiteOptions, checkpointChecks, checkpointSuite } from "./checkpoint-suite.js";
+export {
+  type CheckpointSetup,
+  type CheckpointSuiteOptions,
+  checkpointChecks,
+  checkpointSuite,
+} from "./checkpoint-suite.js";
+export { type SinkSuiteOptions, type SinkUnderTest, sinkChecks, sinkSuite } from "./sink-suite.js";
+export { type SourceSuiteOptions, type SourceUnderTest, sourceChecks, sourceSuite } from "./source-suite.js";
 export type { Check } from "./suite.js";
 export { testContext } from "./test-context.js";
+export { type TestSink, type TestSinkOptions, type TestWrite, testSink } from "./test-sink.js";
+export { type TestPlace, type TestSource, type TestSourceOptions, testSource } from "./test-source.js";
 export { type VirtualClock, virtualClock } from "./virtual-clock.js";
