@@ -129,9 +129,7 @@ export interface Stage {
   onInputEnd?(input: number, emit: Emit): void;
   /** Complete: emit what is held. An async stage resolves when everything is out. Not called at a stop. */
   onEnd?(emit: Emit): void | Promise<void>;
-  /** A stop that fires: emit what is open as early results. It has been saved as open, and a later run fires it again whole. */
-  onFire?(emit: Emit): void;
-  /** The run stops with `atEnd: "fire"`, after its last checkpoint: emit what is open as it is, as `timing: "early"`. Nothing comes after it. */
+  /** A stop with `atEnd: "fire"`, after the last checkpoint: emit what is open, as `timing: "early"`. A later run fires it again whole. */
   fireOpen?(emit: Emit): void;
   /** Async stages: resolves when everything before it is out. */
   onBarrier?(): Promise<void>;

@@ -259,7 +259,7 @@ export class Chain implements Actor {
   /** The input is over for the links from this one on. */
   #endFrom(from: number, how: EndKind): void {
     for (const link of this.links.slice(from)) {
-      if (how === "fired") link.stage.onFire?.(link.emit);
+      if (how === "fired") link.stage.fireOpen?.(link.emit);
       if (how === "complete") {
         link.watermark = Number.POSITIVE_INFINITY;
         link.stage.onWatermark?.(Number.POSITIVE_INFINITY, link.emit, false);
