@@ -42,9 +42,14 @@ export function* unpackEntries(
   }
 }
 
-/** Two checksums that tell a changed or exchanged entry apart from the one that was written. */
+/** A checksum that tells a changed or exchanged entry apart from the one that was written. */
 export function entrySum(seed: number, key: Uint8Array, value: Uint8Array): number {
-  return (crc32(value, crc32(key, seed)) + Math.imul(key.length, 0x9e3779b1)) >>> 0;
+  return (crcOf(value, crcOf(key, seed)) + Math.imul(key.length, 0x9e3779b1)) >>> 0;
+}
+
+/** Node's crc32 answers 0 for an empty Buffer that has no memory, as SQLite hands them out, and the seed for any other empty one. */
+function crcOf(bytes: Uint8Array, seed: number): number {
+  return bytes.length === 0 ? seed : crc32(bytes, seed);
 }
 
 /** The seed of the entries of one state of one task. */

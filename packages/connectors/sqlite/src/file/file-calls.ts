@@ -4,7 +4,8 @@ import type { Page, PageCall } from "../checkpoints/state-tables.js";
 import type { TablePlan } from "../table/table-plan.js";
 import type { RefusedRow, UpsertCall } from "../table/table-rows.js";
 import type { CommitPositionsCall } from "../topic/group-positions.js";
-import type { AppendCall, AppendResult, TopicLog } from "../topic/topic-log.js";
+import type { FlushMark, WriterFacts } from "../topic/id-memory.js";
+import type { AppendCall, AppendResult, OpenWriterCall, TopicLog } from "../topic/topic-log.js";
 import type { TopicFacts } from "../topic/topic-tables.js";
 import type { Failure } from "./failure.js";
 
@@ -16,8 +17,8 @@ export interface FileCalls {
   limit(call: { readonly bytes: number }): void;
   defineTopic(call: { readonly name: string; readonly partitions: number | undefined }): TopicFacts;
   append(call: AppendCall): AppendResult;
-  openWriter(call: Parameters<TopicLog["openWriter"]>[0]): ReturnType<TopicLog["openWriter"]>;
-  flushWriter(call: Parameters<TopicLog["flushWriter"]>[0]): void;
+  openWriter(call: OpenWriterCall): WriterFacts;
+  flushWriter(call: { readonly writer: number }): FlushMark;
   purge(call: Parameters<TopicLog["purge"]>[0]): number;
   commitPositions(call: CommitPositionsCall): void;
   forgetGroup(call: { readonly topic: number; readonly group: string }): void;

@@ -1,17 +1,30 @@
 import type { LogMessage } from "./message-bytes.js";
 import { type LogStatements, logTable, type TopicFacts } from "./topic-tables.js";
 
-/** Which writer appends, for telling a replay from a new message. */
+/** Which writer appends: one life of a task's sink, for a process that starts again gets a new one. */
 export interface WriterFacts {
   readonly writer: number;
+  /** The topology and topic: within it an id is known again, whichever task or life wrote it. */
   readonly producer: number;
 }
 
+/** What a flush saves in the checkpoint: once that is committed, no id before it comes again. */
+export interface FlushMark {
+  readonly writer: number;
+  readonly flush: number;
+}
+
 /**
- * The ids of this many flushes are kept. A replay begins at the last committed checkpoint, and the engine ends a run after three
- * epochs in a row that were not committed, so four would do; the rest is margin. Time plays no part: a process may be down for a year.
+ * A life keeps the ids of this many of its flushes. The engine ends a run after three epochs in a row that were not committed, so an
+ * earlier flush than the last four of a life is committed for certain; the rest is margin. Time plays no part: a process may be down
+ * for a year.
  */
 const KEPT_FLUSHES = 8;
+/**
+ * What an earlier life wrote and never committed is kept until a replay brings it, which may be far behind at first. Ids that no replay
+ * brings (its outcome was another) go after so many flushes of a later life.
+ */
+const KEPT_LEFTOVER_FLUSHES = 10_000;
 /** So many ids count as a flush of their own, or a run that takes no checkpoints would keep them for ever. */
 export const MAX_IDS_A_FLUSH = 1_000_000;
 
@@ -22,29 +35,50 @@ interface StoredMessage {
   readonly headers: Buffer | null;
 }
 
-/** The writer of one task of a topology, known again after a restart. */
-export function findWriter(statements: LogStatements, topic: TopicFacts, topology: string, task: string): WriterFacts {
+/** Begins a new life of a task's writer. `committed`: the mark of the checkpoint it resumes from. */
+export function openWriter(
+  statements: LogStatements,
+  topic: TopicFacts,
+  {
+    topology,
+    task,
+    committed,
+  }: { readonly topology: string; readonly task: string; readonly committed: FlushMark | undefined },
+): WriterFacts {
   statements
     .prepare("INSERT INTO millrace_producers (topic, topology) VALUES (?, ?) ON CONFLICT DO NOTHING")
     .run(topic.id, topology);
   const producer = statements
     .prepare("SELECT id FROM millrace_producers WHERE topic = ? AND topology = ?")
-    .get(topic.id, topology) as { id: number };
+    .pluck()
+    .get(topic.id, topology) as number;
+  if (committed !== undefined)
+    statements
+      .prepare("DELETE FROM millrace_ids WHERE producer = ? AND writer = ? AND flush < ?")
+      .run(producer, committed.writer, committed.flush);
   statements
-    .prepare("INSERT INTO millrace_writers (producer, task, flushes) VALUES (?, ?, 0) ON CONFLICT DO NOTHING")
-    .run(producer.id, task);
-  const writer = statements
-    .prepare("SELECT id FROM millrace_writers WHERE producer = ? AND task = ?")
-    .get(producer.id, task) as { id: number };
-  return { writer: writer.id, producer: producer.id };
+    .prepare(
+      "DELETE FROM millrace_writers WHERE producer = ? AND task = ? AND NOT EXISTS (SELECT 1 FROM millrace_ids WHERE writer = millrace_writers.id)",
+    )
+    .run(producer, task);
+  const { lastInsertRowid } = statements
+    .prepare("INSERT INTO millrace_writers (producer, task, flushes) VALUES (?, ?, 0)")
+    .run(producer, task);
+  return { writer: Number(lastInsertRowid), producer };
 }
 
 /** Counts a flush of the writer and forgets the ids that no replay can bring again. */
-export function forgetIds(statements: LogStatements, writer: number): void {
+export function forgetIds(statements: LogStatements, writer: number): FlushMark {
   statements.prepare("UPDATE millrace_writers SET flushes = flushes + 1 WHERE id = ?").run(writer);
-  statements
-    .prepare("DELETE FROM millrace_ids WHERE writer = ? AND flush < ?")
-    .run(writer, flushesOf(statements, writer) - KEPT_FLUSHES);
+  const flush = flushesOf(statements, writer);
+  statements.prepare("DELETE FROM millrace_ids WHERE writer = ? AND flush < ?").run(writer, flush - KEPT_FLUSHES);
+  if (flush % KEPT_LEFTOVER_FLUSHES === 0)
+    statements
+      .prepare(
+        "DELETE FROM millrace_ids WHERE writer IN (SELECT old.id FROM millrace_writers own JOIN millrace_writers old USING (producer, task) WHERE own.id = ? AND old.id < own.id)",
+      )
+      .run(writer);
+  return { writer, flush };
 }
 
 /** The ids of one batch. */
@@ -72,13 +106,24 @@ export class IdMemory {
       partition: number;
       offset: number;
     }[];
-    return places.find(({ partition, offset }) => {
+    const place = places.find(({ partition, offset }) => {
       const stored = this.#statements
         .prepare(`SELECT timestamp, key, value, headers FROM ${logTable(this.#topic.id, partition)} WHERE offset = ?`)
         .get(offset) as StoredMessage | undefined;
       // What retention has deleted can not be compared; the id alone must do.
       return stored === undefined || isSame(stored, message);
     });
+    if (place !== undefined) this.#adopt(id, place);
+    return place;
+  }
+
+  /** What an earlier life wrote is from now on as if this one had: kept until this one has committed it. */
+  #adopt(id: Buffer, { partition, offset }: { readonly partition: number; readonly offset: number }): void {
+    this.#statements
+      .prepare(
+        "UPDATE millrace_ids SET writer = ?, flush = ? WHERE producer = ? AND id = ? AND partition = ? AND offset = ?",
+      )
+      .run(this.#facts.writer, this.#flush, this.#facts.producer, id, partition, offset);
   }
 
   remember(id: Buffer, partition: number, offset: number): void {

@@ -1,6 +1,6 @@
 import { type Connection, inTransaction } from "../file/database.js";
 import { FileFailure } from "../file/failure.js";
-import { findWriter, forgetIds, IdMemory, MAX_IDS_A_FLUSH, type WriterFacts } from "./id-memory.js";
+import { type FlushMark, forgetIds, IdMemory, MAX_IDS_A_FLUSH, openWriter, type WriterFacts } from "./id-memory.js";
 import { type LogMessage, unpackMessages } from "./message-bytes.js";
 import { partitionOfBytes } from "./partitioner.js";
 import { cutHead, MESSAGE_OVERHEAD_BYTES, type RetentionPlan } from "./retention.js";
@@ -24,6 +24,14 @@ export interface AppendResult {
   readonly repeated: number;
   /** There were more ids than are kept without a flush, and the oldest are forgotten. */
   readonly idsForgotten: boolean;
+}
+
+export interface OpenWriterCall {
+  readonly topic: string;
+  readonly topology: string;
+  readonly task: string;
+  /** What the checkpoint has saved of an earlier life. */
+  readonly committed: FlushMark | undefined;
 }
 
 /** Age is looked at this often; size at every append. */
@@ -74,21 +82,13 @@ export class TopicLog {
     return { partitions: Uint32Array.from(partitions), offsets: Float64Array.from(offsets), repeated, idsForgotten };
   }
 
-  openWriter({
-    topic,
-    topology,
-    task,
-  }: {
-    readonly topic: string;
-    readonly topology: string;
-    readonly task: string;
-  }): WriterFacts {
-    return inTransaction(this.#db, () => findWriter(this.#statements, this.#topic(topic), topology, task));
+  openWriter(call: OpenWriterCall): WriterFacts {
+    return inTransaction(this.#db, () => openWriter(this.#statements, this.#topic(call.topic), call));
   }
 
-  flushWriter({ writer }: { readonly writer: number }): void {
+  flushWriter({ writer }: { readonly writer: number }): FlushMark {
     this.#idsSinceFlush.delete(writer);
-    inTransaction(this.#db, () => forgetIds(this.#statements, writer));
+    return inTransaction(this.#db, () => forgetIds(this.#statements, writer));
   }
 
   /** Applies retention now, to the end. Returns how many messages went. */

@@ -18,7 +18,7 @@ import { acquireFile, type FileHandle } from "../file/file-thread.js";
 import { healthOf } from "../file/health.js";
 import { PartBuffer, SinkPayload } from "../file/sink-payload.js";
 import { announceAppend } from "./append-signal.js";
-import type { WriterFacts } from "./id-memory.js";
+import type { FlushMark, WriterFacts } from "./id-memory.js";
 import { packMessage } from "./message-bytes.js";
 import type { TopicSettings } from "./topic-settings.js";
 import type { TopicFacts } from "./topic-tables.js";
@@ -75,15 +75,13 @@ class TopicSinkConnection<T> implements SinkConnection<T> {
     this.#parts = parts;
   }
 
-  async open(task: Task): Promise<SinkWriter<T>> {
+  async open({ topology, partitions }: Task, state: Uint8Array | undefined): Promise<SinkWriter<T>> {
     const { settings, context, handle } = this.#parts;
     if (context.transactionalSystem === settings.system) return new TransactionalWriter(this.#parts);
-    const name = [...task.partitions].sort().join(",");
+    const task = [...partitions].sort().join(",");
     try {
-      return new DirectWriter(
-        this.#parts,
-        await handle.call("openWriter", { topic: settings.name, topology: task.topology, task: name }),
-      );
+      const call = { topic: settings.name, topology, task, committed: parseMark(state) };
+      return new DirectWriter(this.#parts, await handle.call("openWriter", call));
     } catch (error) {
       throw streamError(error, settings.path);
     }
@@ -131,9 +129,9 @@ class DirectWriter<T> implements SinkWriter<T> {
     return outcomes;
   }
 
-  async flush(): Promise<void> {
+  async flush(): Promise<SinkCommit> {
     try {
-      await this.#parts.handle.call("flushWriter", { writer: this.#writer.writer });
+      return { state: markBytes(await this.#parts.handle.call("flushWriter", { writer: this.#writer.writer })) };
     } catch (error) {
       throw writeError(error, this.#parts.settings.path);
     }
@@ -228,4 +226,14 @@ function packAll<T>(
     }
   });
   return outcomes;
+}
+
+function markBytes({ writer, flush }: FlushMark): Uint8Array {
+  return new TextEncoder().encode(`${writer}/${flush}`);
+}
+
+/** What another sink of this name has saved, before the topology was changed, says nothing of this topic. */
+function parseMark(state: Uint8Array | undefined): FlushMark | undefined {
+  const match = state === undefined ? null : /^(\d+)\/(\d+)$/.exec(new TextDecoder().decode(state));
+  return match === null ? undefined : { writer: Number(match[1]), flush: Number(match[2]) };
 }

@@ -20,6 +20,7 @@ export interface PartitionState {
 export const DEFAULT_PARTITIONS = 4;
 export const MAX_PARTITIONS = 1_024;
 
+// AUTOINCREMENT: a checkpoint may name a writer that is gone, and no other may get its number.
 // A table a partition: an append goes to the right edge of its own tree, and what retention deletes are whole pages at the left edge.
 const TABLES = `
 CREATE TABLE IF NOT EXISTS millrace_topics (
@@ -33,7 +34,8 @@ CREATE TABLE IF NOT EXISTS millrace_positions (
 CREATE TABLE IF NOT EXISTS millrace_producers (
   id INTEGER PRIMARY KEY, topic INTEGER NOT NULL, topology TEXT NOT NULL, UNIQUE (topic, topology)) STRICT;
 CREATE TABLE IF NOT EXISTS millrace_writers (
-  id INTEGER PRIMARY KEY, producer INTEGER NOT NULL, task TEXT NOT NULL, flushes INTEGER NOT NULL, UNIQUE (producer, task)) STRICT;
+  id INTEGER PRIMARY KEY AUTOINCREMENT, producer INTEGER NOT NULL, task TEXT NOT NULL, flushes INTEGER NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS millrace_writers_by_task ON millrace_writers (producer, task);
 CREATE TABLE IF NOT EXISTS millrace_ids (
   producer INTEGER NOT NULL, id BLOB NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL, writer INTEGER NOT NULL, flush INTEGER NOT NULL,
   PRIMARY KEY (producer, id, partition, offset)) STRICT, WITHOUT ROWID;
