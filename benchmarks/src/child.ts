@@ -1,0 +1,34 @@
+import { workloadOf } from "./catalog.js";
+import { bytesPerValue, measure } from "./measure.js";
+import type { Report, Task } from "./task.js";
+import type { EngineModule, InputModule, Outcome } from "./workload.js";
+
+const WARM_UPS = 2;
+/** The part of the values that a warm-up has. */
+const WARM_UP_PART = 0.2;
+
+async function perform(task: Task): Promise<Report> {
+  const workload = workloadOf(task.workload);
+  if (workload === undefined) throw new Error(`no workload ${task.workload}`);
+  const folder = `./workloads/${workload.folder}`;
+  const file = task.engine === "ix-esnext" ? "ix" : task.engine;
+  const { prepare } = (await import(`${folder}/input.js`)) as InputModule;
+  const { run } = (await import(`${folder}/${file}.js`)) as EngineModule;
+  const runOn = async (input: unknown): Promise<Outcome> => run(input as never, task.engine);
+  if (task.mode === "check") return checksumOf(await runOn(prepare(task.size, workload.id)));
+  if (task.polluted) await (await import("./pollute.js")).pollute();
+  const fewer = Math.ceil(task.size * WARM_UP_PART);
+  for (let i = 0; i < WARM_UPS; i++) await runOn(prepare(fewer, workload.id));
+  const input = prepare(task.size, workload.id);
+  if (task.mode === "allocate") return bytesPerValue(task.size, () => runOn(input));
+  // A latency run consumes its input and is long enough by itself.
+  return measure(task.size, workload.kind === "rate" ? task.leastCpuMs : 0, () => runOn(input));
+}
+
+function checksumOf(outcome: Outcome): Report {
+  return { checksum: typeof outcome === "number" ? outcome : outcome.checksum };
+}
+
+const task = JSON.parse(process.argv[2] ?? "") as Task;
+const report = await perform(task);
+process.stdout.write(`${JSON.stringify(report)}\n`);
