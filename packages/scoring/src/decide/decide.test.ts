@@ -143,7 +143,7 @@ describe("decide: what comes before the rules", () => {
       score: 600,
       raw: 600,
       version: 5,
-      lastEventAt: 5,
+      lastEventAt: SAMPLE_TIME,
       lastCalculated: 5,
       source: { offset: 100 },
     });

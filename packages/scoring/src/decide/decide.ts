@@ -100,7 +100,12 @@ function archived(
     held: [],
     version: snapshot.version + 1,
   };
-  const next: ScoreSnapshot = { ...snapshot, version: decision.version, source: newerSource(received, snapshot) };
+  const next: ScoreSnapshot = {
+    ...snapshot,
+    lastEventAt: latest(snapshot.lastEventAt, received.event.occurredAt),
+    version: decision.version,
+    source: newerSource(received, snapshot),
+  };
   return { kind: "decided", decision, next, claims: [] };
 }
 

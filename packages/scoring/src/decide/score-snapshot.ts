@@ -9,7 +9,7 @@ export interface ScoreSnapshot {
   readonly tier: string;
   /** To when `raw` is decayed; undefined before the first scored event. */
   readonly lastCalculated: number | undefined;
-  /** The newest event time scored so far. */
+  /** The newest event time decided about so far. */
   readonly lastEventAt: number | undefined;
   readonly version: number;
   /** The newest message that is part of it. */

@@ -38,6 +38,7 @@ describe("decodeEvent", () => {
     const message = received(GOOD);
     expect(decodeEvent(message)).toEqual({
       event: GOOD,
+      bytes: message.bytes,
       digest: digestOf(message.bytes),
       publishedAt: AT,
       partition: "0",

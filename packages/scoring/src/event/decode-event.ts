@@ -9,6 +9,7 @@ import { problemOf } from "./validate-event.js";
 /** A message of the topic as it came, before anything is known about it. */
 export interface Received {
   readonly bytes: Uint8Array;
+  /** The message's key as text. */
   readonly key: string | undefined;
   /** When it was published, ms since the epoch. */
   readonly publishedAt: number;
@@ -20,6 +21,8 @@ export interface Received {
 /** An event that keeps the contract, with where it came from and a digest that tells copies from contradictions. */
 export interface ReceivedEvent {
   readonly event: CitizenEvent;
+  /** The message as it came: what a dead letter keeps. */
+  readonly bytes: Uint8Array;
   /** 128 bits of the SHA-256 of the message. */
   readonly digest: string;
   readonly publishedAt: number;
@@ -49,7 +52,7 @@ export function decodeEvent(received: Received): Decoded {
   const problem = "problem" in parsed ? parsed.problem : problemIn(parsed.value, received);
   if (problem !== undefined) return { problem, bytes, key, partition, offset };
   const event = (parsed as { value: CitizenEvent }).value;
-  return { event, digest: digestOf(bytes), publishedAt, partition, offset };
+  return { event, bytes, digest: digestOf(bytes), publishedAt, partition, offset };
 }
 
 /** Tells one message from another: equal bytes, equal digest. */

@@ -42,7 +42,7 @@ describe("WeightedChoice", () => {
     const counts = weights.map(() => 0);
     for (let i = 0; i < DRAWS; i++) counts[choice.next(prng)]!++;
     expect(counts[1]).toBe(0);
-    weights.forEach((weight, i) => expect((counts[i] as number) / DRAWS).toBeCloseTo(weight / 20, 2));
+    for (const [i, weight] of weights.entries()) expect((counts[i] as number) / DRAWS).toBeCloseTo(weight / 20, 2);
   });
 
   it("follows Zipf's law", () => {
@@ -60,7 +60,7 @@ describe("SendQueue", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(20)), (times) => {
         const queue = new SendQueue<number>();
-        times.forEach((time, i) => queue.put(time, i));
+        for (const [i, time] of times.entries()) queue.put(time, i);
         const out: number[] = [];
         for (let next = queue.takeUpTo(20); next !== undefined; next = queue.takeUpTo(20)) out.push(next.value);
         expect(out).toEqual(

@@ -59,6 +59,7 @@ const DAY = 24 * HOUR;
 const HOSTILE_TEXTS: readonly string[] = [
   `O'Brien "quoted" \\ back\\slash`,
   "line one\nline two\r\nline three\ttab",
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: hostile on purpose
   "${process.exit(1)} {{7*7}} %s %n",
   "'; DROP TABLE citizens; --",
   "👩‍👩‍👧‍👦 e\u0301 \u202eright to left\u202c zero\u200bwidth",

@@ -1,3 +1,5 @@
+import { hashText } from "../hash/hash-text.js";
+
 /** A small fast generator of random numbers (sfc32). The same seed gives the same numbers on every machine. */
 export class Prng {
   #a: number;
@@ -80,17 +82,8 @@ export class Prng {
 export function prngFor(seed: number, ...purpose: readonly (string | number)[]): Prng {
   const text = purpose.join("/");
   return new Prng(
-    mixed(text, seed | 0),
-    mixed(text, (seed ^ 0x9e3779b9) | 0),
-    mixed(text, Math.imul(seed | 0, 0x85ebca6b)),
+    hashText(text, seed | 0),
+    hashText(text, (seed ^ 0x9e3779b9) | 0),
+    hashText(text, Math.imul(seed | 0, 0x85ebca6b)),
   );
-}
-
-/** 32 bits of a text (FNV-1a with a final avalanche). */
-function mixed(text: string, seed: number): number {
-  let hash = 0x811c9dc5 ^ seed;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x846ca68b);
-  return hash ^ (hash >>> 16);
 }

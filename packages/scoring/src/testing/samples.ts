@@ -52,5 +52,13 @@ export function aReceived(
   place: Partial<Omit<ReceivedEvent, "event">> = {},
 ): ReceivedEvent {
   const whole = anEvent(event);
-  return { event: whole, digest: whole.eventID, publishedAt: whole.occurredAt, partition: "0", offset: 0, ...place };
+  return {
+    event: whole,
+    bytes: Buffer.from(JSON.stringify(whole)),
+    digest: whole.eventID,
+    publishedAt: whole.occurredAt,
+    partition: "0",
+    offset: 0,
+    ...place,
+  };
 }
