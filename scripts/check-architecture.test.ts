@@ -110,6 +110,15 @@ describe("packages", () => {
     expect(check({ [file]: `import {} from "${specifier}";\n` })).toEqual([expect.stringContaining(message)]);
   });
 
+  test("a testing folder that is no entry may use what tests may", () => {
+    const root = { "package.json": { ...ROOT, devDependencies: { vitest: "4" } } };
+    const suite = 'import "vitest";\n';
+    expect(check({ ...root, "packages/connectors/sqlite/src/testing/suite.ts": suite })).toEqual([]);
+    expect(check({ ...root, "packages/core/src/testing/suite.ts": suite })).toEqual([
+      'packages/core/src/testing/suite.ts:1  [packages] "vitest" is not declared in packages/core/package.json',
+    ]);
+  });
+
   test("a connector must not know another connector, nor core anything of ours", () => {
     const found = check({
       "packages/connectors/mongo/package.json": { ...SQLITE, name: "@millrace/mongo", exports: { ".": "x" } },
@@ -162,7 +171,7 @@ describe("files", () => {
     ]);
   });
 
-  test("a file is short and its name says what is in it; only stream.ts may be long", () => {
+  test("a file is short and its name says what is in it; only the surface may be long", () => {
     const long = "\n".repeat(321);
     expect(
       check({

@@ -84,9 +84,17 @@ function readSource(root: string, path: string): SourceFile {
   return {
     path,
     lines: text.split("\n").length - (text.endsWith("\n") ? 1 : 0),
-    isTest: /\.test(-d)?\.ts$/.test(path) || /\/(test|fixtures)\//.test(path),
+    isTest: TEST.test(path) || (path.includes("/src/testing/") && !publishesTesting(root, path)),
     imports,
   };
+}
+
+const TEST = /\.test(-d)?\.ts$|\/(test|fixtures)\//;
+
+/** Core's `testing` is an entry for users; elsewhere the folder only serves the package's own tests. */
+function publishesTesting(root: string, path: string): boolean {
+  const dir = path.slice(0, path.indexOf("/src/testing/"));
+  return "./testing" in (readManifest(join(root, dir)).exports ?? {});
 }
 
 function resolveRelative(root: string, importer: string, specifier: string): string | undefined {
