@@ -1,0 +1,155 @@
+import type { Key } from "../element.js";
+import { addExact, type ExactSum, mergeExact, sumOf, ZERO } from "./exact-sum.js";
+
+/**
+ * How values become one result. `add` and `merge` may change and return their first argument and must leave the second one alone. The
+ * accumulator goes into checkpoints: plain objects and arrays, Date, Map, Set, bigint, typed arrays. For results that do not depend on the
+ * order in which values come, `add` and `merge` must not either.
+ */
+export interface Aggregate<T, A, R> {
+  init(): A;
+  add(accumulator: A, value: T): A;
+  merge(left: A, right: A): A;
+  result(accumulator: A): R;
+}
+
+/** The aggregates there are, and `of` for one's own. */
+export interface Aggregates<T> {
+  count(): Aggregate<T, any, number>;
+  /** Exact: the sum of the numbers, rounded once, in whatever order they came. */
+  sum(fn: (value: T) => number): Aggregate<T, any, number>;
+  /** The exact sum, divided by the count. */
+  average(fn: (value: T) => number): Aggregate<T, any, number | undefined>;
+  min(fn: (value: T) => number): Aggregate<T, any, number | undefined>;
+  max(fn: (value: T) => number): Aggregate<T, any, number | undefined>;
+  /** The value with the earliest time by the window's clock; of equal ones the one that came first. */
+  first(): Aggregate<T, any, T>;
+  /** The value with the latest time by the window's clock; of equal ones the one that came last. */
+  last(): Aggregate<T, any, T>;
+  /** How many different keys `fn` gives. All of them are kept while the window is open. */
+  distinct(fn: (value: T) => Key): Aggregate<T, any, number>;
+  of<A, R>(spec: Aggregate<T, A, R>): Aggregate<T, A, R>;
+}
+
+/** What a record of aggregates gives. */
+export type Results<A> = { [Name in keyof A]: A[Name] extends Aggregate<any, any, infer R> ? R : never };
+
+/**
+ * An aggregate in two steps, so that a user's function that throws leaves nothing half done: `read` may throw and changes nothing, `put`
+ * does not throw.
+ */
+export class TwoStepAggregate<T, X, A, R> implements Aggregate<T, A, R> {
+  readonly init: () => A;
+  readonly read: (value: T) => X;
+  readonly put: (accumulator: A, read: X, time: number) => A;
+  readonly merge: (left: A, right: A) => A;
+  readonly result: (accumulator: A) => R;
+
+  constructor(parts: {
+    readonly init: () => A;
+    readonly read: (value: T) => X;
+    readonly put: (accumulator: A, read: X, time: number) => A;
+    readonly merge: (left: A, right: A) => A;
+    readonly result: (accumulator: A) => R;
+  }) {
+    this.init = parts.init;
+    this.read = parts.read;
+    this.put = parts.put;
+    this.merge = parts.merge;
+    this.result = parts.result;
+  }
+
+  add(accumulator: A, value: T): A {
+    return this.put(accumulator, this.read(value), 0);
+  }
+}
+
+const itself = <V>(value: V): V => value;
+
+/** The builder handed to `aggregate()`. */
+export function aggregates<T>(): Aggregates<T> {
+  return {
+    count: () =>
+      new TwoStepAggregate<T, T, number, number>({
+        init: () => 0,
+        read: itself,
+        put: (count) => count + 1,
+        merge: (left, right) => left + right,
+        result: itself,
+      }),
+    sum: (fn) =>
+      new TwoStepAggregate<T, number, ExactSum, number>({
+        init: () => ZERO,
+        read: fn,
+        put: addExact,
+        merge: mergeExact,
+        result: sumOf,
+      }),
+    average,
+    min: (fn) => extreme(fn, Math.min),
+    max: (fn) => extreme(fn, Math.max),
+    first: () => byTime((time, than) => time < than),
+    last: () => byTime((time, than) => time >= than),
+    distinct: (fn) =>
+      new TwoStepAggregate<T, Key, Set<Key>, number>({
+        init: () => new Set(),
+        read: fn,
+        put: (seen, key) => seen.add(key),
+        merge: (left, right) => {
+          for (const key of right) left.add(key);
+          return left;
+        },
+        result: (seen) => seen.size,
+      }),
+    of: (spec) => spec,
+  };
+}
+
+type Mean = [count: number, sum: ExactSum];
+
+function average<T>(fn: (value: T) => number): Aggregate<T, Mean, number | undefined> {
+  return new TwoStepAggregate<T, number, Mean, number | undefined>({
+    init: () => [0, ZERO],
+    read: fn,
+    put: (mean, number) => {
+      mean[0]++;
+      mean[1] = addExact(mean[1], number);
+      return mean;
+    },
+    merge: (left, right) => {
+      left[0] += right[0];
+      left[1] = mergeExact(left[1], right[1]);
+      return left;
+    },
+    result: ([count, sum]) => (count === 0 ? undefined : sumOf(sum) / count),
+  });
+}
+
+function extreme<T>(
+  fn: (value: T) => number,
+  pick: (left: number, right: number) => number,
+): Aggregate<T, number | undefined, number | undefined> {
+  const put = (held: number | undefined, number: number): number => (held === undefined ? number : pick(held, number));
+  return new TwoStepAggregate<T, number, number | undefined, number | undefined>({
+    init: () => undefined,
+    read: fn,
+    put,
+    merge: (left, right) => (right === undefined ? left : put(left, right)),
+    result: itself,
+  });
+}
+
+type Timed<T> = [] | [time: number, value: T];
+
+function byTime<T>(wins: (time: number, than: number) => boolean): Aggregate<T, Timed<T>, T> {
+  return new TwoStepAggregate<T, T, Timed<T>, T>({
+    init: () => [],
+    read: itself,
+    put: (held, value, time) => (held.length === 0 || wins(time, held[0]) ? [time, value] : held),
+    merge: (left, right) => {
+      if (left.length === 0 || right.length === 0) return left.length === 0 ? right : left;
+      return wins(right[0], left[0]) ? right : left;
+    },
+    result: (held) => held[1] as T,
+  });
+}

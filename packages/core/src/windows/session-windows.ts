@@ -1,0 +1,344 @@
+import type { Key } from "../element.js";
+import type { Batch, StageContext, StateChange } from "../stage.js";
+import { TimeHeap } from "../time/time-heap.js";
+import { type Logged, StateLog } from "./state-log.js";
+import type { TimeSpan, Windowed } from "./window.js";
+import {
+  entryBytes,
+  entryKey,
+  keyOfEntry,
+  type OpenWindow,
+  type Pane,
+  type WindowSetup,
+  WindowStage,
+} from "./window-stage.js";
+
+/** A session of a key. It grows, and takes others in. */
+interface Session<A> extends Pane<A> {
+  readonly owner: Sessions<A>;
+  /** In the order sessions began, for those that are due together. */
+  readonly order: number;
+  start: number;
+  end: number;
+  firing: number;
+  /** Windows it has given results for and is no longer. */
+  replaces: TimeSpan[];
+  /** Its end has been reached, and it has fired. */
+  closed: boolean;
+  /** The one place in the row of deadlines that counts. */
+  deadline: number;
+  /** When it fires early by event time; NaN: not. */
+  earlyAt: number;
+}
+
+/** The sessions of a key: one piece of state. */
+interface Sessions<A> extends Logged {
+  readonly key: Key | undefined;
+  readonly list: Session<A>[];
+}
+
+type SavedSession<A> = [
+  start: number,
+  end: number,
+  accumulator: A,
+  added: number,
+  firing: number,
+  dueAt: number,
+  replaces: TimeSpan[],
+];
+
+/**
+ * Sessions. A value merges with the sessions of its key that it overlaps or touches and that are still live for it, that is, while
+ * `end − 1 + allowedLateness` is ahead of the watermark the value is judged by; it is late when even the merged session is over by that
+ * watermark. A session that grows past the watermark again waits for its new end.
+ */
+export class SessionWindows<T, A> extends WindowStage<T, A> {
+  readonly #gapMs: number;
+  readonly #merge: (left: A, right: A) => A;
+  readonly #keys = new Map<Key | undefined, Sessions<A>>();
+  readonly #deadlines = new TimeHeap<Session<A>>(byOrder);
+  readonly #earlies = new TimeHeap<Session<A>>(byOrder);
+  readonly #log = new StateLog<Sessions<A>>();
+  #begun = 0;
+
+  constructor(setup: WindowSetup<T, A>, gapMs: number, merge: (left: A, right: A) => A, context: StageContext) {
+    super(setup, context);
+    this.#gapMs = gapMs;
+    this.#merge = merge;
+  }
+
+  protected addBatch(batch: Batch<T>, input: number): void {
+    const { values, keys, marks } = batch;
+    const times = this.timesOf(batch);
+    for (let i = 0; i < values.length; i++) {
+      const time = times === null ? this.now : (times[i] as number);
+      const mark = marks === null ? Number.NEGATIVE_INFINITY : (marks[i] as number);
+      const behind = mark > this.watermark ? mark : this.watermark;
+      this.#addOne(batch, i, time, behind, this.setup.keyed ? (keys as readonly Key[])[i] : undefined, input);
+    }
+  }
+
+  protected get nextDeadline(): number {
+    return this.#deadlines.nextTime;
+  }
+
+  protected advance(to: number): void {
+    this.watermark = to;
+    for (;;) {
+      const end = this.#deadlines.nextTime;
+      const early = this.#earlies.nextTime;
+      if (Math.min(early, end) > to || (early === end && end === Number.POSITIVE_INFINITY)) break;
+      if (early < end) {
+        const session = this.#earlies.pop() as Session<A>;
+        if (!session.gone && session.earlyAt === early && session.end - 1 > to) this.fireEarly(session);
+      } else {
+        const session = this.#deadlines.pop() as Session<A>;
+        if (!session.gone && session.deadline === end) this.#due(session, end);
+      }
+    }
+  }
+
+  protected fireEarly(pane: Pane<A>): void {
+    this.#fire(pane as Session<A>, "early");
+  }
+
+  protected awaitEarlyEvent(pane: Pane<A>): void {
+    const session = pane as Session<A>;
+    const { early } = this.setup.plan;
+    if (early?.by !== "event") return;
+    const passed = this.watermark < session.start ? 0 : Math.floor((this.watermark - session.start) / early.everyMs);
+    const at = session.start + (passed + 1) * early.everyMs;
+    if (at === session.earlyAt || at >= session.end) return;
+    session.earlyAt = at;
+    this.#earlies.push(at, session);
+  }
+
+  protected fireAll(): void {
+    for (const session of this.#open())
+      if (session.added > 0 || !this.setup.plan.discarding) this.#fire(session, "early");
+  }
+
+  protected changes(): StateChange[] {
+    return this.#log.snapshot(
+      ({ key }) => entryBytes(entryKey(key)),
+      ({ list }) => this.encodePiece(Math.max(...list.map(({ end }) => end - 1)), list.map(saved)),
+    );
+  }
+
+  protected forgetChanges(): void {
+    this.#log.committed();
+  }
+
+  protected load(entry: string, state: unknown): void {
+    const owner: Sessions<A> = { key: keyOfEntry(entry), list: [], changed: false, saved: true, gone: false };
+    this.#keys.set(owner.key, owner);
+    for (const [start, end, accumulator, added, firing, dueAt, replaces] of state as SavedSession<A>[]) {
+      const session = this.#begin(owner, start, end, accumulator);
+      Object.assign(session, {
+        added,
+        firing,
+        dueAt,
+        replaces,
+        closed: !this.setup.plan.final && end - 1 <= this.watermark,
+      });
+      owner.list.push(session);
+      this.#schedule(session);
+      this.resumeEarly(session);
+      if (added > 0 && !session.closed) this.awaitEarlyEvent(session);
+    }
+  }
+
+  held(): number {
+    let values = 0;
+    for (const { list } of this.#keys.values()) for (const { added } of list) values += added;
+    return values;
+  }
+
+  protected openOf(key: Key | undefined): OpenWindow[] {
+    const list = this.#keys.get(key)?.list ?? [];
+    const open = list.map(({ start, end, accumulator }) => ({
+      window: { start, end },
+      value: this.setup.content.result(accumulator, key, start, end),
+    }));
+    return open.sort((left, right) => left.window.start - right.window.start);
+  }
+
+  protected nextOpen(): { window: TimeSpan; keys: number } | undefined {
+    const next = this.#open()[0];
+    return next === undefined ? undefined : { window: { start: next.start, end: next.end }, keys: 1 };
+  }
+
+  /** The sessions whose end is ahead, the one that ends first before the others. */
+  #open(): Session<A>[] {
+    const open = [...this.#keys.values()].flatMap(({ list }) => list.filter(({ closed }) => !closed));
+    return open.sort((left, right) => left.end - right.end || left.order - right.order);
+  }
+
+  #addOne(batch: Batch<T>, place: number, time: number, behind: number, key: Key | undefined, input: number): void {
+    const end = time + this.#gapMs;
+    const { latenessMs } = this.setup.plan;
+    const owner = this.#keys.get(key);
+    const touched: Session<A>[] = [];
+    for (const session of owner?.list ?? [])
+      if (session.start <= end && session.end >= time && session.end - 1 + latenessMs > behind) touched.push(session);
+    if (touched.length === 0) {
+      if (end - 1 + latenessMs <= behind) this.late.add(batch, place, time, behind, [{ start: time, end }]);
+      else this.#addFirst(batch, place, time, key, owner, input);
+      return;
+    }
+    const { content } = this.setup;
+    const [session, ...others] = touched.sort((left, right) => left.start - right.start) as [
+      Session<A>,
+      ...Session<A>[],
+    ];
+    try {
+      const value = batch.values[place] as T;
+      // A value that bridges sessions must not join them if it fails, so it is an accumulator of its own first.
+      if (others.length === 0) session.accumulator = content.add(session.accumulator, value, time, input);
+      else this.#join(session, others, content.add(content.init(), value, time, input));
+    } catch (error) {
+      this.context.fail(error, batch, place);
+      return;
+    }
+    this.#grow(session, Math.min(session.start, time), Math.max(end, ...touched.map((one) => one.end)));
+    this.#added(session);
+  }
+
+  #addFirst(
+    batch: Batch<T>,
+    place: number,
+    time: number,
+    key: Key | undefined,
+    found: Sessions<A> | undefined,
+    input: number,
+  ): void {
+    const { content } = this.setup;
+    let accumulator: A;
+    try {
+      accumulator = content.add(content.init(), batch.values[place] as T, time, input);
+    } catch (error) {
+      this.context.fail(error, batch, place);
+      return;
+    }
+    const owner = found ?? { key, list: [], changed: false, saved: false, gone: false };
+    const session = this.#begin(owner, time, time + this.#gapMs, accumulator);
+    this.begin(session, found === undefined ? key : undefined, batch, place);
+    this.#keys.set(key, owner);
+    owner.list.push(session);
+    this.#added(session);
+  }
+
+  #begin(owner: Sessions<A>, start: number, end: number, accumulator: A): Session<A> {
+    return {
+      owner,
+      order: this.#begun++,
+      start,
+      end,
+      accumulator,
+      added: 0,
+      firing: 0,
+      replaces: [],
+      closed: false,
+      dueAt: Number.NaN,
+      deadline: Number.NaN,
+      earlyAt: Number.NaN,
+      changed: false,
+      saved: false,
+      gone: false,
+    };
+  }
+
+  /** Sessions that a value bridges become one: the one that begins first takes the others in, and the value. */
+  #join(into: Session<A>, others: readonly Session<A>[], value: A): void {
+    let { accumulator } = into;
+    for (const other of others) accumulator = this.#merge(accumulator, other.accumulator);
+    into.accumulator = this.#merge(accumulator, value);
+    for (const other of others) {
+      into.added += other.added;
+      this.#leave(other);
+      into.replaces.push(...other.replaces);
+      if (Number.isNaN(into.dueAt) || other.dueAt < into.dueAt) into.dueAt = other.dueAt;
+      other.gone = true;
+      into.owner.list.splice(into.owner.list.indexOf(other), 1);
+    }
+    this.resumeEarly(into);
+  }
+
+  #grow(session: Session<A>, start: number, end: number): void {
+    if (start === session.start && end === session.end) return;
+    this.#leave(session);
+    session.start = start;
+    session.end = end;
+  }
+
+  /** The session is about to be another window: what it has fired as this one is replaced by its next result. */
+  #leave(session: Session<A>): void {
+    if (session.firing > 0 && !this.setup.plan.discarding)
+      session.replaces.push({ start: session.start, end: session.end });
+    session.firing = 0;
+  }
+
+  /** A value is in: the session waits for its end, or has passed it and fires at once. */
+  #added(session: Session<A>): void {
+    session.added++;
+    this.#log.touch(session.owner);
+    session.closed = !this.setup.plan.final && session.end - 1 <= this.watermark;
+    this.#schedule(session);
+    if (session.closed) this.#fire(session, "late");
+    else this.awaitEarly(session);
+  }
+
+  /** Moves its place in the row of deadlines forward; one that only moves back is looked at again when the old one comes. */
+  #schedule(session: Session<A>): void {
+    const { final, latenessMs } = this.setup.plan;
+    const at = session.end - 1 + (final || session.closed ? latenessMs : 0);
+    if (session.deadline <= at) return;
+    session.deadline = at;
+    this.#deadlines.push(at, session);
+  }
+
+  /** The time of its place in the row came: it fires, or no value can be in time for it any more, unless it has grown meanwhile. */
+  #due(session: Session<A>, at: number): void {
+    const { final, latenessMs, discarding } = this.setup.plan;
+    const lastCall = session.end - 1 + latenessMs;
+    session.deadline = Number.NaN;
+    if (!session.closed && at >= (final ? lastCall : session.end - 1)) {
+      session.closed = true;
+      if (session.added > 0 || !discarding) this.#fire(session, "onTime");
+    }
+    if (at >= lastCall) this.#free(session);
+    else this.#schedule(session);
+  }
+
+  #free(session: Session<A>): void {
+    const { owner } = session;
+    session.gone = true;
+    owner.list.splice(owner.list.indexOf(session), 1);
+    if (owner.list.length > 0) {
+      this.#log.touch(owner);
+      return;
+    }
+    this.#keys.delete(owner.key);
+    this.#log.remove(owner);
+  }
+
+  #fire(session: Session<A>, timing: Windowed<unknown, unknown>["timing"]): void {
+    const { owner, firing, replaces } = session;
+    this.fire(session.accumulator, owner.key, session, timing, firing, { replaces });
+    session.firing++;
+    session.added = 0;
+    session.replaces = [];
+    session.dueAt = Number.NaN;
+    session.earlyAt = Number.NaN;
+    if (this.setup.plan.discarding) session.accumulator = this.setup.content.init();
+    this.#log.touch(owner);
+  }
+}
+
+function saved<A>({ start, end, accumulator, added, firing, dueAt, replaces }: Session<A>): SavedSession<A> {
+  return [start, end, accumulator, added, firing, dueAt, replaces];
+}
+
+function byOrder(left: { readonly order: number }, right: { readonly order: number }): number {
+  return left.order - right.order;
+}

@@ -1,0 +1,319 @@
+import type { Key } from "../element.js";
+import { StreamError } from "../errors.js";
+import { Batch, type Emit, type Stage, type StageContext, type StateChange } from "../stage.js";
+import { type Codec, decodeKey, jsonCodec, keyText } from "../state/codec.js";
+import { packState, unpackState } from "../state/state-bytes.js";
+import { TimeHeap } from "../time/time-heap.js";
+import type { Content } from "./content.js";
+import { LateValues } from "./late-values.js";
+import { type ResultShape, ResultWriter } from "./results.js";
+import { type Logged, StateLog } from "./state-log.js";
+import type { TimeSpan, WindowClock, Windowed } from "./window.js";
+import type { FiringPlan } from "./window-policy.js";
+
+/** What a window stage is made from. */
+export interface WindowSetup<T, A> {
+  /** The operator's name, for errors. */
+  readonly where: string;
+  /** False: no checkpoint can save it, so it may hold anything. */
+  readonly named: boolean;
+  readonly keyed: boolean;
+  readonly clock: WindowClock | "count";
+  readonly content: Content<T, A, unknown>;
+  readonly plan: FiringPlan;
+  readonly shape: ResultShape;
+}
+
+/** The open window of a key: what it holds, and when that is to be fired early. */
+export interface Pane<A> extends Logged {
+  accumulator: A;
+  /** Values since the last firing. */
+  added: number;
+  /** When it fires early by the clock; NaN: not. */
+  dueAt: number;
+}
+
+/** A window and what it holds so far: for `read()`. */
+export interface OpenWindow {
+  readonly window: TimeSpan;
+  readonly value: unknown;
+}
+
+/** The first so many pieces of state are encoded when they are first written, so that what can not be saved is refused there. */
+const CHECKED_PIECES = 64;
+const WATERMARK = "watermark";
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/**
+ * What all windows have in common: their clock (the watermark, or the processing time just passed), early firings by the processing
+ * clock, late values, results on their way out and state. How values are put into windows is the subclass's.
+ */
+export abstract class WindowStage<T, A> implements Stage {
+  protected readonly setup: WindowSetup<T, A>;
+  protected readonly context: StageContext;
+  protected readonly results: ResultWriter;
+  protected readonly late: LateValues;
+  /** No more values with a time up to this are expected; by processing time, the millisecond that has just passed. */
+  protected watermark = Number.NEGATIVE_INFINITY;
+  /** The processing time of the batch. */
+  protected now = Number.NaN;
+  readonly #usesClock: boolean;
+  readonly #early = new TimeHeap<Pane<A>>();
+  readonly #codec: Codec<unknown>;
+  readonly #mark: Logged = { changed: false, saved: false, gone: false };
+  readonly #marks = new StateLog<Logged>();
+  #unchecked: number;
+
+  constructor(setup: WindowSetup<T, A>, context: StageContext) {
+    this.setup = setup;
+    this.context = context;
+    this.late = new LateValues(context, setup.keyed);
+    this.results = new ResultWriter({
+      operator: context.operator,
+      keyed: setup.keyed,
+      shape: setup.shape,
+      identified: setup.keyed || setup.clock !== "count",
+    });
+    this.#usesClock = setup.clock === "processing" || setup.plan.early?.by === "processing";
+    this.#codec = jsonCodec(setup.where);
+    this.#unchecked = setup.named ? CHECKED_PIECES : 0;
+  }
+
+  /** Puts the values of a batch into windows; results wait in `results`. */
+  protected abstract addBatch(batch: Batch<T>, input: number): void;
+  /** Moves the windows' clock and fires what is due by it, in the order of time. */
+  protected abstract advance(to: number): void;
+  /** When the next window fires or is freed by the windows' clock. */
+  protected abstract get nextDeadline(): number;
+  /** Fires a window before its end. */
+  protected abstract fireEarly(pane: Pane<A>): void;
+  /** A value came into a window that fires early by event time. */
+  protected abstract awaitEarlyEvent(pane: Pane<A>): void;
+  /** Emits every open window as it is. */
+  protected abstract fireAll(): void;
+  protected abstract changes(): StateChange[];
+  protected abstract forgetChanges(): void;
+  protected abstract load(entry: string, state: unknown): void;
+  /** Values in no firing yet. */
+  abstract held(): number;
+  /** The open windows of a key. */
+  protected abstract openOf(key: Key | undefined): OpenWindow[];
+  /** The window that fires next, in words; undefined: none is open. */
+  protected abstract nextOpen(): { readonly window: TimeSpan; readonly keys: number } | undefined;
+
+  onBatch(batch: Batch, emit: Emit, input: number): void {
+    if (this.#usesClock) {
+      this.now = this.context.clock.now();
+      this.results.begin(emit);
+      this.#runClock(this.now);
+      this.results.flush(emit);
+    }
+    this.addBatch(batch as Batch<T>, input);
+    this.late.flush(batch, emit);
+    this.results.flush(emit);
+    this.#arm();
+  }
+
+  onWatermark(time: number, emit: Emit): void {
+    if (this.setup.clock !== "event" || time <= this.watermark) return;
+    this.results.begin(emit);
+    this.advance(time);
+    this.results.flush(emit);
+    if (Number.isFinite(time)) this.#marks.touch(this.#mark);
+  }
+
+  outputWatermark(input: number): number {
+    return this.setup.plan.final ? input - this.setup.plan.latenessMs : input;
+  }
+
+  onTimer(now: number, emit: Emit): void {
+    this.results.begin(emit);
+    this.#runClock(now);
+    this.results.flush(emit);
+    this.#arm();
+  }
+
+  /** Of a complete input windows by processing time fire too; what is left of count windows does not. */
+  onEnd(emit: Emit): void {
+    if (this.setup.clock !== "processing") return;
+    this.results.begin(emit);
+    this.advance(Number.POSITIVE_INFINITY);
+    this.results.flush(emit);
+  }
+
+  fireOpen(emit: Emit): void {
+    this.results.begin(emit);
+    this.fireAll();
+    this.results.flush(emit);
+  }
+
+  /** What became due while nothing ran fires before the first value. */
+  onStart(emit: Emit): void {
+    if (this.#usesClock) this.onTimer(this.context.clock.now(), emit);
+  }
+
+  snapshot(): StateChange[] {
+    const changes = this.changes();
+    const mark = this.#marks.snapshot(
+      () => encoder.encode(WATERMARK),
+      () => this.encodePiece(this.watermark, null),
+    );
+    // +∞ is the end of one run's input, not a time to go on from.
+    if (Number.isFinite(this.watermark)) changes.push(...mark);
+    return changes;
+  }
+
+  committed(): void {
+    this.forgetChanges();
+    this.#marks.committed();
+  }
+
+  restore(entries: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): void {
+    const all = [...entries].map(([key, value]) => ({
+      entry: decoder.decode(key),
+      ...unpackState(this.#codec, value, this.setup.where),
+    }));
+    // The clock comes first: whether a window has fired follows from it.
+    for (const { entry, stamp } of all) if (entry === WATERMARK) this.watermark = stamp;
+    for (const { entry, state } of all) if (entry !== WATERMARK) this.load(entry, state);
+  }
+
+  read(key: Key): unknown {
+    return this.openOf(this.setup.keyed ? key : undefined);
+  }
+
+  waiting(): string | undefined {
+    const open = this.nextOpen();
+    if (open === undefined || this.setup.clock === "count") return undefined;
+    const { window, keys } = open;
+    const what = `window [${text(window.start)}, ${text(window.end)}) of ${keys === 1 ? "1 key" : `${keys} keys`}`;
+    if (this.setup.clock === "processing") return `${what} waits for the clock to reach its end`;
+    const until = window.end - 1 + (this.setup.plan.final ? this.setup.plan.latenessMs : 0);
+    const at = this.watermark === Number.NEGATIVE_INFINITY ? "there is none yet" : `it is at ${text(this.watermark)}`;
+    return `${what} waits for the watermark to reach ${text(until)}; ${at}`;
+  }
+
+  /** The times of a batch by the windows' clock; null: all are `now`. */
+  protected timesOf(batch: Batch): readonly number[] | null {
+    if (this.setup.clock === "processing") return null;
+    if (batch.times === null)
+      throw new StreamError("E_NO_EVENT_TIME", `"${this.setup.where}" works on event time, and its values have none`, {
+        operator: this.context.operator,
+      });
+    return batch.times;
+  }
+
+  /** Fires a result; a function of the user's that throws goes to the error policy with the window it failed for. */
+  protected fire(
+    accumulator: A,
+    key: Key | undefined,
+    window: TimeSpan,
+    timing: Windowed<unknown, unknown>["timing"],
+    firing: number,
+    more: { readonly replaces?: readonly TimeSpan[]; readonly time?: number } = {},
+  ): void {
+    const { start, end } = window;
+    let value: unknown;
+    try {
+      value = this.setup.content.result(accumulator, key, start, end);
+    } catch (error) {
+      this.failResult(error, key, window);
+      return;
+    }
+    this.results.push({ key, start, end, timing, firing, replaces: more.replaces, time: more.time ?? end - 1 }, value);
+  }
+
+  protected failResult(error: unknown, key: Key | undefined, window: TimeSpan): void {
+    const keys = key === undefined ? null : [key];
+    this.context.fail(error, new Batch([{ key, window }], [window.end - 1], keys, null, null, undefined), 0);
+  }
+
+  /** After a value came into an open window: fires it early, or sees to it that it will be. */
+  protected awaitEarly(pane: Pane<A>): void {
+    const { early } = this.setup.plan;
+    if (early === undefined) return;
+    if (early.by === "count") {
+      if (pane.added >= early.count) this.fireEarly(pane);
+    } else if (early.by === "event") {
+      this.awaitEarlyEvent(pane);
+    } else if (Number.isNaN(pane.dueAt)) {
+      pane.dueAt = this.now + early.everyMs;
+      this.#early.push(pane.dueAt, pane);
+    }
+  }
+
+  /** A window that came from a checkpoint, or from merging others, is to be fired early when it was. */
+  protected resumeEarly(pane: Pane<A>): void {
+    if (!Number.isNaN(pane.dueAt)) this.#early.push(pane.dueAt, pane);
+  }
+
+  /** A new piece of state begins with a value: refused now if no checkpoint could hold it, or if its key is of another partition. */
+  protected begin(piece: { readonly accumulator: A }, key: Key | undefined, batch: Batch, place: number): void {
+    if (key !== undefined) this.context.newKey(key, batch, place);
+    if (this.#unchecked === 0) return;
+    this.#unchecked--;
+    this.#codec.encode(piece.accumulator);
+  }
+
+  protected encodePiece(stamp: number, state: unknown): Uint8Array {
+    return packState(this.#codec, state, stamp, this.setup.where);
+  }
+
+  /** Runs what is due by the processing clock, in the order of time. */
+  #runClock(now: number): void {
+    const processing = this.setup.clock === "processing";
+    for (;;) {
+      const early = this.#early.nextTime;
+      // A window by processing time is over when its last millisecond has passed, so that no value can come for it after that.
+      const end = processing ? this.nextDeadline + 1 : Number.POSITIVE_INFINITY;
+      if (Math.min(early, end) > now) break;
+      if (end <= early) {
+        this.advance(end - 1);
+      } else {
+        const pane = this.#early.pop() as Pane<A>;
+        if (pane.dueAt === early && !pane.gone) this.fireEarly(pane);
+      }
+    }
+    if (!processing || now - 1 <= this.watermark) return;
+    this.advance(now - 1);
+    this.#marks.touch(this.#mark);
+  }
+
+  #arm(): void {
+    if (!this.#usesClock) return;
+    const end = this.setup.clock === "processing" ? this.nextDeadline + 1 : Number.POSITIVE_INFINITY;
+    const next = Math.min(this.#early.nextTime, end);
+    if (next !== Number.POSITIVE_INFINITY) this.context.wakeAt(next);
+  }
+}
+
+/** A key in the name of a piece of state. */
+export function entryKey(key: Key | undefined): string {
+  return key === undefined ? "" : keyText(key);
+}
+
+export function keyOfEntry(text: string): Key | undefined {
+  return text === "" ? undefined : decodeKey(encoder.encode(text));
+}
+
+/** The name of a piece of state, as bytes: its parts between bars. The key stands last, since it may hold one. */
+export function entryBytes(...parts: readonly (string | number)[]): Uint8Array {
+  return encoder.encode(parts.join("|"));
+}
+
+/** The first `count` parts of a name, and the rest. */
+export function entryParts(entry: string, count: number): string[] {
+  const parts: string[] = [];
+  let rest = entry;
+  for (let i = 0; i < count; i++) {
+    const bar = rest.indexOf("|");
+    parts.push(rest.slice(0, bar));
+    rest = rest.slice(bar + 1);
+  }
+  return [...parts, rest];
+}
+
+function text(time: number): string {
+  return Math.abs(time) <= 8.64e15 ? new Date(time).toISOString() : String(time);
+}
