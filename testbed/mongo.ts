@@ -27,7 +27,7 @@ export function mongo(): Server {
       await mkdir(dir, { recursive: true });
       return {
         command: "python3",
-        args: ["-m", "secantus", "--host", "127.0.0.1", "--port", String(wirePort), "--storage-path", join(dir, "wt"), "--cache-size", "256M", "--log-file-max", "16MB", "--sync-on-commit"],
+        args: ["-m", "secantus", "--host", "127.0.0.1", "--port", String(wirePort), "--storage-path", join(dir, "wt"), "--cache-size", "256M", "--sync-on-commit"],
         env: { PYTHONPATH: join(CACHE, FOLDER, "site") },
       };
     },
