@@ -12,6 +12,7 @@ export {
   sqliteCheckpoints,
 } from "./sqlite-checkpoints.js";
 export {
+  type ColumnKey,
   type ColumnValue,
   type SqliteTable,
   type SqliteTableOptions,

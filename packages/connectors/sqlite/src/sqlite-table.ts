@@ -22,11 +22,16 @@ export type ColumnValue<C extends ColumnType> = C extends "TEXT"
       ? Uint8Array
       : number;
 
-/** A row: a value for each column; null stands for none. */
-export type TableRow<C extends TableColumns> = { readonly [Name in keyof C]: ColumnValue<C[Name]> | null };
+/** A row: a value for each column; null stands for none, which the columns `K` of the key do not take. */
+export type TableRow<C extends TableColumns, K extends keyof C = never> = {
+  readonly [Name in keyof C]: ColumnValue<C[Name]> | (Name extends K ? never : null);
+};
+
+/** What a key of one column is in JavaScript. */
+export type ColumnKey<C extends TableColumns, K extends keyof C> = Extract<ColumnValue<C[K]>, Key>;
 
 /** Options of {@link sqliteTable}. */
-export interface SqliteTableOptions<C extends TableColumns> {
+export interface SqliteTableOptions<C extends TableColumns, K extends keyof C & string> {
   /** Path of the database file. Its directory must exist; the file is made if it is not there. */
   readonly file: string;
   /** Name of the table. One that is there must have these columns and this primary key. */
@@ -34,7 +39,7 @@ export interface SqliteTableOptions<C extends TableColumns> {
   /** TEXT: string · INTEGER: whole number up to 2^53 − 1 · BIGINT: bigint · REAL: number · BLOB: Uint8Array. */
   readonly columns: C;
   /** The column or columns that make the primary key. */
-  readonly key: (keyof C & string) | readonly (keyof C & string)[];
+  readonly key: K | readonly K[];
   /** A column that grows with each change of a row: a row is replaced only by one with a larger version. */
   readonly version?: keyof C & string;
   /** How many bytes a transactional sink holds between two checkpoints (256 MB). */
@@ -42,16 +47,18 @@ export interface SqliteTableOptions<C extends TableColumns> {
 }
 
 /** A table in a SQLite file. */
-export interface SqliteTable<C extends TableColumns> {
+export interface SqliteTable<C extends TableColumns, K extends keyof C = never> {
   /** The absolute path of the file. */
   readonly file: string;
   readonly table: string;
   /** Writes a row for each value: inserted, or in place of the one with its key. */
-  sink<T>(options: TableSinkOptions<T, TableRow<C>>): Sink<T>;
+  sink<T>(options: TableSinkOptions<T, TableRow<C, K>>): Sink<T>;
   /** Finds rows by key, for `lookup()`. A key that is not one column needs `key`. */
-  lookup<Q extends Key, V = TableRow<C>>(options?: TableLookupOptions<Q, V, TableRow<C>>): Lookup<Q, V>;
+  lookup<Q extends Key = ColumnKey<C, K>, V = TableRow<C, K>>(
+    options?: TableLookupOptions<Q, V, TableRow<C, K>>,
+  ): Lookup<Q, V>;
   /** All rows, in key order; none where the table is not there yet. For tests and small tables. */
-  rows(): Promise<readonly TableRow<C>[]>;
+  rows(): Promise<readonly TableRow<C, K>[]>;
 }
 
 /**
@@ -68,7 +75,9 @@ export interface SqliteTable<C extends TableColumns> {
  * const rows = await scores.rows();
  * ```
  */
-export function sqliteTable<const C extends TableColumns>(options: SqliteTableOptions<C>): SqliteTable<C> {
+export function sqliteTable<const C extends TableColumns, K extends keyof C & string>(
+  options: SqliteTableOptions<C, K>,
+): SqliteTable<C, K> {
   const plan = planTable(options);
   const path = realPathOf(options.file);
   const settings: TableSettings = {
@@ -87,7 +96,7 @@ export function sqliteTable<const C extends TableColumns>(options: SqliteTableOp
       try {
         handle = await acquireFile(path);
         await handle.call("defineTable", { plan });
-        return readAll(path, plan) as TableRow<C>[];
+        return readAll(path, plan) as TableRow<C, K>[];
       } catch (error) {
         throw streamError(error, path);
       } finally {
@@ -109,13 +118,13 @@ function readAll(path: string, plan: TablePlan): SqlRow[] {
 
 const TYPES: readonly ColumnType[] = ["TEXT", "INTEGER", "BIGINT", "REAL", "BLOB"];
 
-function planTable<C extends TableColumns>({
+function planTable<C extends TableColumns, K extends keyof C & string>({
   table,
   columns,
   key,
   version,
   maxBuffer,
-}: SqliteTableOptions<C>): TablePlan {
+}: SqliteTableOptions<C, K>): TablePlan {
   const what = `sqliteTable ${JSON.stringify(table)}`;
   requireName(table, "table");
   requireArgument(

@@ -1,7 +1,13 @@
 import type { CheckpointStore, Codec, Sink, Source } from "@millrace/core";
 
 /** The moments of a checkpoint at which a process can die. */
-export const KILL_POINTS = ["after-snapshot", "in-flush", "before-store-commit", "after-store-commit", "before-source-commit"] as const;
+export const KILL_POINTS = [
+  "after-snapshot",
+  "in-flush",
+  "before-store-commit",
+  "after-store-commit",
+  "before-source-commit",
+] as const;
 export type KillPoint = (typeof KILL_POINTS)[number];
 
 /** Wraps the parts of a pipeline so that the process kills itself the n-th time it comes to a point. */

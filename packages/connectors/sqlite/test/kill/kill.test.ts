@@ -34,7 +34,11 @@ interface Life {
 
 /** Runs the pipeline until it ends, or until it is killed: at a named point by itself, or by us some time after its first commit. */
 async function live(dir: string, words: readonly string[], killAfterMs: number | undefined): Promise<Life> {
-  const child: ChildProcess = spawn(process.execPath, ["--conditions=millrace-source", "--import", "tsx", CHILD, dir, ...words], { stdio: ["ignore", "pipe", "pipe"] });
+  const child: ChildProcess = spawn(
+    process.execPath,
+    ["--conditions=millrace-source", "--import", "tsx", CHILD, dir, ...words],
+    { stdio: ["ignore", "pipe", "pipe"] },
+  );
   const life = { restored: -1, commits: 0, ended: false, errors: "" };
   child.stderr?.on("data", (data: Buffer) => {
     life.errors += data.toString();
@@ -70,7 +74,12 @@ describe("50 kills with SIGKILL", () => {
       const payments = Array.from({ length: count }, () => {
         const account = `account-${Math.floor(random() * ACCOUNTS)}`;
         // Ten seconds a payment, up to five minutes out of order.
-        const payment = { id: id++, account, at: 1_767_225_600_000 + id * 10_000 - Math.floor(random() * 300_000), amount: Math.floor(random() * 1_000) };
+        const payment = {
+          id: id++,
+          account,
+          at: 1_767_225_600_000 + id * 10_000 - Math.floor(random() * 300_000),
+          amount: Math.floor(random() * 1_000),
+        };
         return { key: account, value: JSON.stringify(payment), timestamp: payment.at };
       });
       await topic.append(payments);
@@ -80,7 +89,11 @@ describe("50 kills with SIGKILL", () => {
       await append(PAYMENTS_A_LIFE);
       const atRandom = kill % 2 === 0;
       const point = KILL_POINTS[Math.floor(kill / 2) % KILL_POINTS.length] as KillPoint;
-      const life = live(dir, atRandom ? [] : ["--kill", point, "--times", point === "after-snapshot" ? "200" : "2"], atRandom ? random() * 120 : undefined);
+      const life = live(
+        dir,
+        atRandom ? [] : ["--kill", point, "--times", point === "after-snapshot" ? "200" : "2"],
+        atRandom ? random() * 120 : undefined,
+      );
       // More comes while it runs, so that every life has something under way when it dies.
       const feeding = feed(append, life);
       const { restored, signal, errors } = await life;
@@ -93,7 +106,9 @@ describe("50 kills with SIGKILL", () => {
     const last = await live(dir, ["--last"], undefined);
     expect(last.ended, last.errors).toBe(true);
     const { differences, compared } = await recount(dir);
-    console.log(`${KILLS} kills (${[...deaths].map(([where, count]) => `${count} ${where}`).join(", ")}), ${id} payments, ${compared} results compared, ${differences.length} differ`);
+    console.log(
+      `${KILLS} kills (${[...deaths].map(([where, count]) => `${count} ${where}`).join(", ")}), ${id} payments, ${compared} results compared, ${differences.length} differ`,
+    );
     expect(differences).toEqual([]);
     expect(compared).toBeGreaterThan(id);
   });

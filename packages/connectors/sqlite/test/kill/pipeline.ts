@@ -1,6 +1,17 @@
-import { type CheckpointStore, type Codec, from, type Message, type OutMessage, type Sink, type Source, type Topology, topology, tumbling } from "@millrace/core";
 import { join } from "node:path";
-import { sqliteCheckpoints, sqliteTable, sqliteTopic } from "../../src/index.js";
+import {
+  type CheckpointStore,
+  type Codec,
+  from,
+  type Message,
+  type OutMessage,
+  type Sink,
+  type Source,
+  type Topology,
+  topology,
+  tumbling,
+} from "@millrace/core";
+import { type SqliteTable, sqliteCheckpoints, sqliteTable, sqliteTopic } from "../../src/index.js";
 import type { KillPoints } from "./kill-points.js";
 
 /** A payment of the kill test: what is in the input topic, as JSON. */
@@ -35,7 +46,7 @@ export function outputTopic(dir: string): ReturnType<typeof sqliteTopic> {
 export const HOURS = { account: "TEXT", start: "INTEGER", payments: "INTEGER", total: "INTEGER" } as const;
 
 /** In a file of its own: effectively-once, by its key. */
-export function hourTable(dir: string): ReturnType<typeof sqliteTable<typeof HOURS>> {
+export function hourTable(dir: string): SqliteTable<typeof HOURS, "account" | "start"> {
   return sqliteTable({ file: join(dir, "hours.db"), table: "hours", columns: HOURS, key: ["account", "start"] });
 }
 
@@ -44,16 +55,29 @@ export function decodePayment({ value }: Pick<Message, "value">): Payment {
 }
 
 export function encodeBalance(balance: Balance): OutMessage {
-  return { key: balance.account, value: JSON.stringify(balance), headers: { payment: String(balance.payment) }, timestamp: balance.at };
+  return {
+    key: balance.account,
+    value: JSON.stringify(balance),
+    headers: { payment: String(balance.payment) },
+    timestamp: balance.at,
+  };
 }
 
 export function nextBalance(before: { readonly count: number; readonly total: number }, payment: Payment): Balance {
-  return { account: payment.account, payment: payment.id, count: before.count + 1, total: before.total + payment.amount, at: payment.at };
+  return {
+    account: payment.account,
+    payment: payment.id,
+    count: before.count + 1,
+    total: before.total + payment.amount,
+    at: payment.at,
+  };
 }
 
 /** payments → a balance an account (stateful) → output topic, and payments an hour (window) → table. */
 export function paymentTopology(dir: string, points: KillPoints, stopAt: "latest" | undefined): Topology {
-  const source = points.beforeSourceCommit(inputTopic(dir).source({ decode: decodePayment, ...(stopAt === undefined ? {} : { stopAt }) }));
+  const source = points.beforeSourceCommit(
+    inputTopic(dir).source({ decode: decodePayment, ...(stopAt === undefined ? {} : { stopAt }) }),
+  );
   const payments = from(source as Source<Payment>)
     .eventTime((payment) => payment.at, { maxOutOfOrderness: "10m" })
     .keyBy((payment) => payment.account);
@@ -65,11 +89,22 @@ export function paymentTopology(dir: string, points: KillPoints, stopAt: "latest
     },
     codec: points.afterSnapshot(stateCodec),
   });
-  const hours = payments.window("hours", tumbling({ size: "1h" }), { allowedLateness: "1h" }).aggregate((by) => ({ payments: by.count(), total: by.sum((payment) => payment.amount) }));
+  const hours = payments
+    .window("hours", tumbling({ size: "1h" }), { allowedLateness: "1h" })
+    .aggregate((by) => ({ payments: by.count(), total: by.sum((payment) => payment.amount) }));
   return topology(
     "kill-test",
     balances.to(points.inFlush(outputTopic(dir).sink({ encode: encodeBalance })) as Sink<Balance>),
-    hours.to(hourTable(dir).sink({ row: ({ key, window, value }) => ({ account: key, start: window.start, payments: value.payments, total: value.total }) })),
+    hours.to(
+      hourTable(dir).sink({
+        row: ({ key, window, value }) => ({
+          account: key,
+          start: window.start,
+          payments: value.payments,
+          total: value.total,
+        }),
+      }),
+    ),
   );
 }
 

@@ -1,13 +1,28 @@
 import type { Message } from "@millrace/core";
-import { type Balance, decodePayment, encodeBalance, hourTable, inputTopic, nextBalance, outputTopic } from "./pipeline.js";
+import {
+  type Balance,
+  decodePayment,
+  encodeBalance,
+  hourTable,
+  inputTopic,
+  nextBalance,
+  outputTopic,
+} from "./pipeline.js";
 
 /** What a message is, byte by byte, apart from where it is. */
 function facts({ key, value, headers, timestamp }: Pick<Message, "key" | "value" | "headers" | "timestamp">): string {
-  const hex = (bytes: Uint8Array | undefined): string => (bytes === undefined ? "-" : Buffer.from(bytes).toString("hex"));
-  return JSON.stringify([hex(key), hex(value), Object.entries(headers).map(([name, bytes]) => [name, hex(bytes)]), timestamp]);
+  const hex = (bytes: Uint8Array | undefined): string =>
+    bytes === undefined ? "-" : Buffer.from(bytes).toString("hex");
+  return JSON.stringify([
+    hex(key),
+    hex(value),
+    Object.entries(headers).map(([name, bytes]) => [name, hex(bytes)]),
+    timestamp,
+  ]);
 }
 
-const bytes = (text: string | Uint8Array | undefined): Uint8Array | undefined => (typeof text === "string" ? new TextEncoder().encode(text) : text);
+const bytes = (text: string | Uint8Array | undefined): Uint8Array | undefined =>
+  typeof text === "string" ? new TextEncoder().encode(text) : text;
 
 /** Everything the output topic must hold, by key in order, from the input alone. */
 async function expectedBalances(dir: string): Promise<Map<string, string[]>> {
@@ -19,8 +34,13 @@ async function expectedBalances(dir: string): Promise<Map<string, string[]>> {
     const balance = nextBalance(states.get(payment.account) ?? { count: 0, total: 0 }, payment);
     states.set(payment.account, balance);
     const out = encodeBalance(balance);
-    const headers = Object.fromEntries(Object.entries(out.headers ?? {}).map(([name, value]) => [name, bytes(value) as Uint8Array]));
-    expected.set(payment.account, [...(expected.get(payment.account) ?? []), facts({ key: bytes(out.key), value: bytes(out.value), headers, timestamp: out.timestamp as number })]);
+    const headers = Object.fromEntries(
+      Object.entries(out.headers ?? {}).map(([name, value]) => [name, bytes(value) as Uint8Array]),
+    );
+    expected.set(payment.account, [
+      ...(expected.get(payment.account) ?? []),
+      facts({ key: bytes(out.key), value: bytes(out.value), headers, timestamp: out.timestamp as number }),
+    ]);
   }
   await topic.close();
   return expected;
@@ -53,7 +73,11 @@ async function expectedHours(dir: string): Promise<Map<string, string>> {
   }
   await topic.close();
   const watermark = Math.min(...latest.values()) - 600_000 - 1;
-  return new Map([...sums].filter(([, { start }]) => start + HOUR - 1 <= watermark).map(([key, { payments, total }]) => [key, `${payments} ${total}`]));
+  return new Map(
+    [...sums]
+      .filter(([, { start }]) => start + HOUR - 1 <= watermark)
+      .map(([key, { payments, total }]) => [key, `${payments} ${total}`]),
+  );
 }
 
 /** Compares both sinks with the input; the differences in words, none if all is equal. */
@@ -64,14 +88,21 @@ export async function recount(dir: string): Promise<{ readonly differences: stri
   for (const account of new Set([...expected.keys(), ...found.keys()])) {
     const [want, have] = [expected.get(account) ?? [], found.get(account) ?? []];
     compared += want.length;
-    if (want.length !== have.length) differences.push(`${account}: ${want.length} balances expected, ${have.length} found`);
+    if (want.length !== have.length)
+      differences.push(`${account}: ${want.length} balances expected, ${have.length} found`);
     const wrong = want.findIndex((line, i) => line !== have[i]);
     if (wrong >= 0) differences.push(`${account}: balance ${wrong} differs`);
   }
   const hours = await expectedHours(dir);
-  const rows = new Map((await hourTable(dir).rows()).map(({ account, start, payments, total }) => [`${account} ${start}`, `${payments} ${total}`]));
+  const rows = new Map(
+    (await hourTable(dir).rows()).map(({ account, start, payments, total }) => [
+      `${account} ${start}`,
+      `${payments} ${total}`,
+    ]),
+  );
   compared += hours.size;
-  for (const [key, want] of hours) if (rows.get(key) !== want) differences.push(`hour ${key}: ${want} expected, ${rows.get(key)} found`);
+  for (const [key, want] of hours)
+    if (rows.get(key) !== want) differences.push(`hour ${key}: ${want} expected, ${rows.get(key)} found`);
   for (const key of rows.keys()) if (!hours.has(key)) differences.push(`hour ${key} is not expected`);
   return { differences, compared };
 }
