@@ -9,7 +9,7 @@ import type { Unsteady } from "./unsteady.js";
 interface Citizen {
   readonly profile: CitizenProfile;
   snapshot: ScoreSnapshot;
-  readonly decisions: Map<string, StoredDecision & { readonly occurredAt: number }>;
+  readonly decisions: Map<string, { readonly occurredAt: number; readonly stored: StoredDecision }>;
 }
 
 /** The citizen store in memory. */
@@ -30,7 +30,7 @@ export class MemoryCitizens implements CitizenStore {
   read(citizenID: string, eventID: string): Promise<CitizenRecord | undefined> {
     return this.#unsteady.call(() => {
       const citizen = this.#citizens.get(citizenID);
-      return citizen && { snapshot: citizen.snapshot, stored: citizen.decisions.get(eventID) };
+      return citizen && { snapshot: citizen.snapshot, stored: citizen.decisions.get(eventID)?.stored };
     });
   }
 
@@ -46,7 +46,7 @@ export class MemoryCitizens implements CitizenStore {
       const citizen = this.#citizens.get(citizenID);
       if (citizen === undefined || citizen.snapshot.version !== expectedVersion) return "conflict";
       citizen.snapshot = next;
-      citizen.decisions.set(eventID, { ...stored, occurredAt });
+      citizen.decisions.set(eventID, { occurredAt, stored });
       return "written";
     });
   }
@@ -55,8 +55,8 @@ export class MemoryCitizens implements CitizenStore {
     return this.#unsteady.call(() => {
       for (const { decisions, snapshot } of this.#citizens.values()) {
         const horizon = (snapshot.lastEventAt ?? Number.NEGATIVE_INFINITY) - this.#latenessMs;
-        for (const [eventID, { partition, offset, occurredAt }] of decisions) {
-          if (offset < (offsets.get(partition) ?? 0) && occurredAt < horizon) decisions.delete(eventID);
+        for (const [eventID, { occurredAt, stored }] of decisions) {
+          if (stored.offset < (offsets.get(stored.partition) ?? 0) && occurredAt < horizon) decisions.delete(eventID);
         }
       }
     });

@@ -2,60 +2,54 @@ import type { Aggregate } from "@millrace/core";
 import type { EventType } from "../event/event.js";
 import type { DecidedEvent } from "./rows.js";
 
-/** What a citizen did in a window, and how the score fared. */
+/** What a citizen did in a window, and how the score fared. Belongs to the window operator, which changes it in place. */
 export interface Activity {
-  readonly events: number;
-  readonly byType: Readonly<Record<EventType, number>>;
+  events: number;
+  readonly byType: Record<EventType, number>;
   /** Points in thousandths: whole numbers, so the sum does not depend on the order. */
-  readonly milliPoints: number;
-  readonly minScore: number;
-  readonly maxScore: number;
+  milliPoints: number;
+  minScore: number;
+  maxScore: number;
   /** After the decision with the largest version. */
-  readonly lastScore: number;
-  readonly lastVersion: number;
+  lastScore: number;
+  lastVersion: number;
 }
-
-const NOTHING: Activity = {
-  events: 0,
-  byType: { financial: 0, social: 0, online: 0, relationship: 0 },
-  milliPoints: 0,
-  minScore: Number.POSITIVE_INFINITY,
-  maxScore: Number.NEGATIVE_INFINITY,
-  lastScore: 0,
-  lastVersion: -1,
-};
 
 /** Sums up a citizen's decided events. The result is the same in any order and however it is merged. */
 export const activityAggregate: Aggregate<DecidedEvent, Activity, Activity> = {
-  init: () => NOTHING,
-  add: (activity, { received, decision }) =>
-    merged(activity, {
-      events: 1,
-      byType: { ...NOTHING.byType, [received.event.eventType]: 1 },
-      milliPoints: Math.round(decision.points * 1_000),
-      minScore: decision.after.score,
-      maxScore: decision.after.score,
-      lastScore: decision.after.score,
-      lastVersion: decision.version,
-    }),
-  merge: merged,
+  init: () => ({
+    events: 0,
+    byType: { financial: 0, social: 0, online: 0, relationship: 0 },
+    milliPoints: 0,
+    minScore: Number.POSITIVE_INFINITY,
+    maxScore: Number.NEGATIVE_INFINITY,
+    lastScore: 0,
+    lastVersion: -1,
+  }),
+  add: (activity, { received, decision }) => {
+    activity.events++;
+    activity.byType[received.event.eventType]++;
+    activity.milliPoints += Math.round(decision.points * 1_000);
+    noteScores(activity, decision.after.score, decision.after.score, decision.after.score, decision.version);
+    return activity;
+  },
+  merge: (left, right) => {
+    left.events += right.events;
+    left.byType.financial += right.byType.financial;
+    left.byType.social += right.byType.social;
+    left.byType.online += right.byType.online;
+    left.byType.relationship += right.byType.relationship;
+    left.milliPoints += right.milliPoints;
+    noteScores(left, right.minScore, right.maxScore, right.lastScore, right.lastVersion);
+    return left;
+  },
   result: (activity) => activity,
 };
 
-function merged(left: Activity, right: Activity): Activity {
-  const newer = right.lastVersion > left.lastVersion ? right : left;
-  return {
-    events: left.events + right.events,
-    byType: {
-      financial: left.byType.financial + right.byType.financial,
-      social: left.byType.social + right.byType.social,
-      online: left.byType.online + right.byType.online,
-      relationship: left.byType.relationship + right.byType.relationship,
-    },
-    milliPoints: left.milliPoints + right.milliPoints,
-    minScore: Math.min(left.minScore, right.minScore),
-    maxScore: Math.max(left.maxScore, right.maxScore),
-    lastScore: newer.lastScore,
-    lastVersion: newer.lastVersion,
-  };
+function noteScores(activity: Activity, min: number, max: number, last: number, version: number): void {
+  if (min < activity.minScore) activity.minScore = min;
+  if (max > activity.maxScore) activity.maxScore = max;
+  if (version <= activity.lastVersion) return;
+  activity.lastVersion = version;
+  activity.lastScore = last;
 }
