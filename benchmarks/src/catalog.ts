@@ -1,11 +1,31 @@
 import type { Engine } from "./engine.js";
 import type { Workload } from "./workload.js";
 
-const IN_PROCESS: readonly Engine[] = ["loop", "millrace", "rxjs", "most", "effect", "ix", "ix-esnext", "streaming-iterables", "node", "web", "asyncgen"];
-const without = (...left: readonly Engine[]): readonly Engine[] => IN_PROCESS.filter((engine) => !left.includes(engine));
+const IN_PROCESS: readonly Engine[] = [
+  "loop",
+  "millrace",
+  "rxjs",
+  "most",
+  "effect",
+  "ix",
+  "ix-esnext",
+  "streaming-iterables",
+  "node",
+  "web",
+  "asyncgen",
+];
+const without = (...left: readonly Engine[]): readonly Engine[] =>
+  IN_PROCESS.filter((engine) => !left.includes(engine));
 
 /** Engines that would need minutes for what the fast ones do in a second. */
-const SLOW = { ix: 50_000, "ix-esnext": 200_000, "streaming-iterables": 300_000, web: 50_000, asyncgen: 400_000, "go-streams": 300_000 };
+const SLOW = {
+  ix: 50_000,
+  "ix-esnext": 200_000,
+  "streaming-iterables": 300_000,
+  web: 50_000,
+  asyncgen: 400_000,
+  "go-streams": 300_000,
+};
 
 /** What each workload asks, of whom, and with how many values. */
 export const WORKLOADS: readonly Workload[] = [
@@ -26,7 +46,18 @@ export const WORKLOADS: readonly Workload[] = [
     folder: "w2-twenty-maps",
     engines: [...IN_PROCESS, "go-streams"],
     sizes: { full: 10_000_000, quick: 500_000 },
-    fewer: { rxjs: 2_000_000, most: 4_000_000, effect: 2_000_000, ix: 10_000, "ix-esnext": 40_000, "streaming-iterables": 50_000, node: 100_000, web: 10_000, asyncgen: 50_000, "go-streams": 50_000 },
+    fewer: {
+      rxjs: 2_000_000,
+      most: 4_000_000,
+      effect: 2_000_000,
+      ix: 10_000,
+      "ix-esnext": 40_000,
+      "streaming-iterables": 50_000,
+      node: 100_000,
+      web: 10_000,
+      asyncgen: 50_000,
+      "go-streams": 50_000,
+    },
     polluted: true,
   },
   {
@@ -36,7 +67,16 @@ export const WORKLOADS: readonly Workload[] = [
     folder: "w3-flat-map-batch",
     engines: [...without("most"), "go-streams"],
     sizes: { full: 4_000_000, quick: 500_000 },
-    fewer: { ...SLOW, rxjs: 1_000_000, effect: 400_000, ix: 30_000, "ix-esnext": 100_000, web: 30_000, node: 1_000_000, "go-streams": 200_000 },
+    fewer: {
+      ...SLOW,
+      rxjs: 1_000_000,
+      effect: 400_000,
+      ix: 30_000,
+      "ix-esnext": 100_000,
+      web: 30_000,
+      node: 1_000_000,
+      "go-streams": 200_000,
+    },
     polluted: true,
   },
   {
@@ -46,7 +86,16 @@ export const WORKLOADS: readonly Workload[] = [
     folder: "w4-async-map",
     engines: [...without("web", "asyncgen"), "go-streams"],
     sizes: { full: 500_000, quick: 100_000 },
-    fewer: { rxjs: 50_000, most: 100_000, effect: 100_000, ix: 10_000, "ix-esnext": 20_000, "streaming-iterables": 200_000, node: 100_000, "go-streams": 200_000 },
+    fewer: {
+      rxjs: 50_000,
+      most: 100_000,
+      effect: 100_000,
+      ix: 10_000,
+      "ix-esnext": 20_000,
+      "streaming-iterables": 200_000,
+      node: 100_000,
+      "go-streams": 200_000,
+    },
   },
   {
     id: "W4immediate",
@@ -55,7 +104,15 @@ export const WORKLOADS: readonly Workload[] = [
     folder: "w4-async-map",
     engines: without("web", "asyncgen"),
     sizes: { full: 200_000, quick: 50_000 },
-    fewer: { rxjs: 50_000, most: 50_000, effect: 50_000, ix: 10_000, "ix-esnext": 20_000, "streaming-iterables": 100_000, node: 50_000 },
+    fewer: {
+      rxjs: 50_000,
+      most: 50_000,
+      effect: 50_000,
+      ix: 10_000,
+      "ix-esnext": 20_000,
+      "streaming-iterables": 100_000,
+      node: 50_000,
+    },
   },
   {
     id: "W4timer",

@@ -6,7 +6,7 @@ const NUMBERS: readonly ((value: number) => number)[] = [
   (value) => Math.floor(value),
   (value) => -value,
   (value) => value % 17,
-  (value) => (value > 100 ? value : 100),
+  (value) => (value > 100 ? value - 100 : value),
   (value) => value | 1,
   (value) => value / 3,
 ];

@@ -1,5 +1,5 @@
-import { asap, newDefaultScheduler } from "@most/scheduler";
 import { newStream, propagateTask, run } from "@most/core";
+import { asap, newDefaultScheduler } from "@most/scheduler";
 import type { Sink, Stream } from "@most/types";
 import type { Event, Result } from "../windows/event.js";
 import type { WindowState } from "../windows/window-state.js";
@@ -8,7 +8,11 @@ import type { WindowState } from "../windows/window-state.js";
 export function fromArray<T>(values: readonly T[]): Stream<T> {
   return newStream<T>((sink, scheduler) =>
     asap(
-      propagateTask((time, all: readonly T[], to) => sendAll(time, all, to as unknown as Sink<T>), values, sink as never),
+      propagateTask(
+        (time, all: readonly T[], to) => sendAll(time, all, to as unknown as Sink<T>),
+        values,
+        sink as never,
+      ),
       scheduler,
     ),
   );

@@ -27,7 +27,10 @@ export function filter<T>(predicate: (value: T) => boolean): TransformStream<T, 
 }
 
 /** Any number of values for each; `atEnd` gives those that are left. */
-export function flatMap<T, U>(fn: (value: T) => Iterable<U>, atEnd: () => Iterable<U> = () => []): TransformStream<T, U> {
+export function flatMap<T, U>(
+  fn: (value: T) => Iterable<U>,
+  atEnd: () => Iterable<U> = () => [],
+): TransformStream<T, U> {
   return new TransformStream<T, U>({
     transform(value, controller) {
       for (const each of fn(value)) controller.enqueue(each);

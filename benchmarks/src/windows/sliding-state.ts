@@ -22,7 +22,8 @@ export class SlidingPanes {
     if (pane === undefined) {
       pane = new Map();
       this.#panes.set(start, pane);
-      if (this.#watermark === Number.NEGATIVE_INFINITY || start + MINUTE_MS < this.#nextEnd) this.#nextEnd = start + MINUTE_MS;
+      if (this.#watermark === Number.NEGATIVE_INFINITY || start + MINUTE_MS < this.#nextEnd)
+        this.#nextEnd = start + MINUTE_MS;
       if (start > this.#newest) this.#newest = start;
     }
     addTo(pane, event.user, 1, event.amount);

@@ -1,5 +1,5 @@
 import { filter, flatMap, fromArray, map } from "../../peers/async-generators.js";
-import {type EventInput, isPurchase, parse, ResultChecksum} from "../../windows/event.js";
+import { type EventInput, isPurchase, parse, ResultChecksum } from "../../windows/event.js";
 import { TumblingState } from "../../windows/tumbling-state.js";
 
 export async function run(input: EventInput): Promise<number> {

@@ -1,6 +1,6 @@
 import { Effect, Stream } from "effect";
 import { fromChunked, windowed } from "../../peers/effect.js";
-import {type EventInput, isPurchase, parse, ResultChecksum} from "../../windows/event.js";
+import { type EventInput, isPurchase, parse, ResultChecksum } from "../../windows/event.js";
 import { TumblingState } from "../../windows/tumbling-state.js";
 
 export async function run(input: EventInput): Promise<number> {

@@ -1,6 +1,6 @@
 import type { Engine } from "../../engine.js";
 import { loadIx } from "../../peers/ix.js";
-import {type EventInput, isPurchase, parse, ResultChecksum} from "../../windows/event.js";
+import { type EventInput, isPurchase, parse, ResultChecksum } from "../../windows/event.js";
 import { TumblingState } from "../../windows/tumbling-state.js";
 import { withEnd } from "../../windows/window-state.js";
 
@@ -9,7 +9,9 @@ export async function run(input: EventInput, engine: Engine): Promise<number> {
   const checksum = new ResultChecksum();
   const state = new TumblingState();
   const events = "lines" in input ? from(input.lines).pipe(map(parse)) : from(input.events);
-  const results = from(withEnd(events.pipe(filter(isPurchase)))).pipe(concatMap((event) => (event === undefined ? state.end() : state.add(event))));
+  const results = from(withEnd(events.pipe(filter(isPurchase)))).pipe(
+    concatMap((event) => (event === undefined ? state.end() : state.add(event))),
+  );
   for await (const { key, start, count, sum } of results) checksum.add(key, start, count, sum);
   return checksum.value;
 }

@@ -1,5 +1,5 @@
 import { from, tumbling } from "@millrace/core";
-import {DISORDER_MS, type EventInput, isPurchase, parse, ResultChecksum} from "../../windows/event.js";
+import { DISORDER_MS, type EventInput, isPurchase, parse, ResultChecksum } from "../../windows/event.js";
 
 export async function run(input: EventInput): Promise<number> {
   const checksum = new ResultChecksum();
@@ -10,6 +10,8 @@ export async function run(input: EventInput): Promise<number> {
     .keyBy((event) => event.user)
     .window("minutes", tumbling({ size: "1m" }))
     .aggregate((by) => ({ count: by.count(), sum: by.sum((event) => event.amount) }))
-    .forEach(({ key, window, value }) => checksum.add(key, window.start, value.count, value.sum));
+    .forEach(({ key, window, value }) => {
+      checksum.add(key, window.start, value.count, value.sum);
+    });
   return checksum.value;
 }

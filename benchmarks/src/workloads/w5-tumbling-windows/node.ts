@@ -1,6 +1,6 @@
 import { pipeline } from "node:stream/promises";
 import { eachValue, filter, flatMap, fromArray, map } from "../../peers/node-streams.js";
-import {type Event, type EventInput, isPurchase, parse, type Result, ResultChecksum} from "../../windows/event.js";
+import { type Event, type EventInput, isPurchase, parse, type Result, ResultChecksum } from "../../windows/event.js";
 import { TumblingState } from "../../windows/tumbling-state.js";
 
 export async function run(input: EventInput): Promise<number> {

@@ -1,6 +1,6 @@
 import { filter, from, lastValueFrom, map } from "rxjs";
 import { windowed } from "../../peers/rxjs.js";
-import {type EventInput, isPurchase, parse, ResultChecksum} from "../../windows/event.js";
+import { type EventInput, isPurchase, parse, ResultChecksum } from "../../windows/event.js";
 import { TumblingState } from "../../windows/tumbling-state.js";
 
 export async function run(input: EventInput): Promise<number> {

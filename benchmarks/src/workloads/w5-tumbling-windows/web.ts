@@ -1,5 +1,5 @@
 import { eachValue, filter, flatMap, fromArray, map } from "../../peers/web-streams.js";
-import {type Event, type EventInput, isPurchase, parse, ResultChecksum} from "../../windows/event.js";
+import { type Event, type EventInput, isPurchase, parse, ResultChecksum } from "../../windows/event.js";
 import { TumblingState } from "../../windows/tumbling-state.js";
 
 export async function run(input: EventInput): Promise<number> {

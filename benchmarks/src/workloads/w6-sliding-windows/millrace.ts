@@ -10,6 +10,8 @@ export async function run(input: EventInput): Promise<number> {
     .keyBy((event) => event.user)
     .window("ten-minutes", sliding({ size: "10m", slide: "1m" }))
     .aggregate((by) => ({ count: by.count(), sum: by.sum((event) => event.amount) }))
-    .forEach(({ key, window, value }) => checksum.add(key, window.start, value.count, value.sum));
+    .forEach(({ key, window, value }) => {
+      checksum.add(key, window.start, value.count, value.sum);
+    });
   return checksum.value;
 }

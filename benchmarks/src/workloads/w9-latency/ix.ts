@@ -8,7 +8,9 @@ export async function run(latencies: Latencies, engine: Engine): Promise<Outcome
   const { filter, from, map } = await loadIx(engine);
   const source = new PushIterable<number>();
   const stream = from(source).pipe(map(addOne), filter(isPositive), map(double), filter(isEven), map(half));
-  const done = stream.forEach((value: number) => latencies.arrived(value));
+  const done = stream.forEach((value: number) => {
+    latencies.arrived(value);
+  });
   await latencies.sendAll((value) => source.push(value));
   source.end();
   await done;

@@ -10,7 +10,9 @@ export async function run(latencies: Latencies): Promise<Outcome> {
     .map(double)
     .filter(isEven)
     .map(half)
-    .forEach((value) => latencies.arrived(value));
+    .forEach((value) => {
+      latencies.arrived(value);
+    });
   await latencies.sendAll((value) => source.push(value));
   source.end();
   await done;
