@@ -10,6 +10,15 @@ export {
   checkpointChecks,
   checkpointSuite,
 } from "./checkpoint-suite.js";
+export {
+  type Fault,
+  type FaultCall,
+  type FaultOptions,
+  type FaultPoint,
+  type FaultPoints,
+  faultPoints,
+} from "./fault-points.js";
+export { faultyCheckpoints, faultyLookup, faultySink, faultySource } from "./faulty-parts.js";
 export { type SinkSuiteOptions, type SinkUnderTest, sinkChecks, sinkSuite } from "./sink-suite.js";
 export { type SourceSuiteOptions, type SourceUnderTest, sourceChecks, sourceSuite } from "./source-suite.js";
 export type { Check } from "./suite.js";

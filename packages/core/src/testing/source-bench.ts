@@ -7,6 +7,7 @@ import { testContext } from "./test-context.js";
 
 /** Joining a group takes its time. */
 const ASSIGN_MS = 60_000;
+const MAX_EMPTY = 200;
 
 /** A source connected and assigned, spoken to with a deadline. */
 export class SourceBench<T> {
@@ -87,6 +88,7 @@ export class SourceBench<T> {
       }
       requireSound(batch);
       batches.push(batch);
+      requireProgress(batches);
       if (!this.bounded && batch.caughtUp === true) return;
     }
   }
@@ -112,6 +114,16 @@ export function positionsOf<T>(readings: readonly Reading<T>[]): Map<string, Pos
   const positions = new Map<string, Position>();
   for (const { partition, batches } of readings) for (const { position } of batches) positions.set(partition, position);
   return positions;
+}
+
+/** A reader that waits must wait in its read(), not hand out nothing for ever. */
+export function requireProgress(batches: readonly SourceBatch<unknown>[]): void {
+  const empty =
+    batches.length - 1 - batches.findLastIndex(({ values, poison }) => values.length > 0 || (poison?.length ?? 0) > 0);
+  assert.ok(
+    empty <= MAX_EMPTY,
+    `a reader gave ${MAX_EMPTY} batches without values in a row: it must wait in read(), or say that it has caught up`,
+  );
 }
 
 function requireSound(batch: SourceBatch<unknown>): void {

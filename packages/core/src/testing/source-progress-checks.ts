@@ -119,6 +119,10 @@ async function keepsCommitted<T>({ connect, append }: SourceCase<T>): Promise<vo
   const old = positionsOf(await bench.drainAll());
   for (const partition of bench.partitions)
     assert.equal(await committed(bench, partition), undefined, "nothing is committed at first");
+  const [first, ...others] = bench.partitions as readonly [string, ...string[]];
+  await commit(bench, new Map([...old].filter(([partition]) => partition === first)));
+  for (const partition of others)
+    assert.equal(await committed(bench, partition), undefined, "a commit is for its own partitions only");
   await commit(bench, old);
   await requireCommitted(bench, old);
   await bench.close();

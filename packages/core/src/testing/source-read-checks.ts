@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Source } from "../connector.js";
 import { Wakeup } from "../io/wakeup.js";
-import { type Reading, requireOrder, SourceBench, valuesOf } from "./source-bench.js";
+import { type Reading, requireOrder, requireProgress, SourceBench, valuesOf } from "./source-bench.js";
 import { type Check, sameValues, within } from "./suite.js";
 
 /** A store with values in it. */
@@ -241,6 +241,7 @@ class Following<T> {
         return;
       }
       batches.push(batch);
+      requireProgress(batches);
       this.#wakeup.wake();
     }
   }

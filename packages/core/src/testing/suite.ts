@@ -14,10 +14,13 @@ interface Runner {
   it(name: string, run: () => Promise<void>): unknown;
 }
 
-/** By the computer's clock: a call that takes longer hangs. Real servers are slow to start, not to answer. */
-const CALL_MS = 15_000;
-/** A killed server is back within this. */
-const RESTART_MS = 60_000;
+/** By the computer's clock. Only the suites' own tests change them, which need not wait as long as for a real server. */
+export const deadlines = {
+  /** A call that takes longer hangs: real servers are slow to start, not to answer. */
+  callMs: 15_000,
+  /** A killed server is back within this. */
+  restartMs: 60_000,
+};
 
 /**
  * The suites register tests with whoever runs the file: the runner's globals where there are some, vitest (an optional peer
@@ -31,7 +34,7 @@ async function findRunner(): Promise<Runner> {
   // Not the environment variable: processes that a test starts inherit that.
   if (!("__vitest_worker__" in globalThis)) return import("node:test");
   const vitest = await import("vitest");
-  return { describe: vitest.describe, it: (name, run) => vitest.it(name, run, RESTART_MS * 2) };
+  return { describe: vitest.describe, it: (name, run) => vitest.it(name, run, 2 * deadlines.restartMs) };
 }
 
 /** Registers each check as a test. */
@@ -41,14 +44,17 @@ export function registerChecks(title: string, checks: readonly Check[]): void {
   });
 }
 
-/** What `call` resolves to; fails when that takes more than 15 s, naming the call, instead of hanging the whole file. */
-export async function within<R>(what: string, call: Promise<R>, ms: number = CALL_MS): Promise<R> {
+class Hanging extends assert.AssertionError {
+  constructor(message: string) {
+    super({ message });
+  }
+}
+
+/** What `call` resolves to; fails when that takes too long, naming the call, instead of hanging the whole file. */
+export async function within<R>(what: string, call: Promise<R>, ms: number = deadlines.callMs): Promise<R> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new assert.AssertionError({ message: `${what} did not end within ${ms / 1_000} s` })),
-      ms,
-    );
+    timer = setTimeout(() => reject(new Hanging(`${what} did not end within ${ms / 1_000} s`)), ms);
   });
   try {
     return await Promise.race([call, late]);
@@ -57,14 +63,15 @@ export async function within<R>(what: string, call: Promise<R>, ms: number = CAL
   }
 }
 
-/** Calls `attempt` until it succeeds, for a server that was just killed; fails with its last error after a minute. */
+/** Calls `attempt` until it succeeds, for a server that was just killed; fails at once where it answers wrongly, and with its last error after a minute. */
 export async function untilBack<R>(what: string, attempt: () => Promise<R>): Promise<R> {
-  const giveUpAt = Date.now() + RESTART_MS;
+  const giveUpAt = Date.now() + deadlines.restartMs;
   for (;;) {
     try {
       return await within(what, attempt());
     } catch (error) {
-      if (Date.now() > giveUpAt) throw error;
+      const failed = error instanceof assert.AssertionError && !(error instanceof Hanging);
+      if (failed || Date.now() > giveUpAt) throw error;
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
   }
