@@ -37,7 +37,7 @@ export {
 } from "./connector.js";
 export { type Duration, durationMs, durationOrZeroMs, type SignedDuration } from "./duration.js";
 export { type Element, type Key, type Origin, originId, type StreamTypeError } from "./element.js";
-export { type ErrorCode, StreamError } from "./errors.js";
+export { type ErrorCode, messageOf, requireArgument, StreamError } from "./errors.js";
 export { from } from "./from.js";
 export type { TaskMode, TopologyDescription } from "./graph/describe.js";
 export type { DeliveryLevel, Guarantee } from "./graph/guarantees.js";
