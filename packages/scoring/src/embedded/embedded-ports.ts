@@ -44,6 +44,8 @@ export interface EmbeddedOptions {
   readonly partitions?: number;
   /** End at what the topic holds when the run begins. */
   readonly stopAt?: "latest";
+  /** Looks at every message that is read. */
+  readonly onMessage?: (message: Message) => void;
 }
 
 /** All systems of scoring in SQLite files of one directory: no server is needed. */
@@ -60,12 +62,19 @@ export class EmbeddedPorts implements ScoringPorts, AsyncDisposable {
   readonly sinks: ScoringPorts["sinks"];
   readonly #db: ScoreConnection;
 
-  private constructor(db: ScoreConnection, { directory, configuration, partitions, stopAt }: EmbeddedOptions) {
+  private constructor(
+    db: ScoreConnection,
+    { directory, configuration, partitions, stopAt, onMessage }: EmbeddedOptions,
+  ) {
     const group = new GroupCommit(db);
     this.#db = db;
     this.files = embeddedFiles(directory);
     this.topic = embeddedTopic(this.files, partitions);
-    this.events = this.topic.source({ decode: receive, ...(stopAt === undefined ? {} : { stopAt }) });
+    const decode = (message: Message): Received => {
+      onMessage?.(message);
+      return receive(message);
+    };
+    this.events = this.topic.source({ decode, ...(stopAt === undefined ? {} : { stopAt }) });
     this.citizens = new EmbeddedCitizens(db, group, configuration.latenessMs);
     this.ruleState = new EmbeddedRuleState(db, group);
     this.rulebook = new EmbeddedRulebook(db);

@@ -2,7 +2,17 @@ import { describe, expect, it } from "vitest";
 import type { ContentName, ContentRow, StoreContents } from "../ports/store-contents.js";
 import { areEqual, COMPARED_STORES, compareStores, type StoreComparison } from "./compare-stores.js";
 
-const SNAPSHOT = { citizenID: "c-1", score: 600, raw: 600.5, tier: "standard", lastCalculated: 1, lastEventAt: 1, version: 1, partition: "0", offset: 0 };
+const SNAPSHOT = {
+  citizenID: "c-1",
+  score: 600,
+  raw: 600.5,
+  tier: "standard",
+  lastCalculated: 1,
+  lastEventAt: 1,
+  version: 1,
+  partition: "0",
+  offset: 0,
+};
 const DEAD = { partition: "0", offset: 3, code: "E", message: "m", key: null, bytes: Buffer.from([1, 2]) };
 type Content = Partial<Record<ContentName, readonly ContentRow[]>>;
 
@@ -22,7 +32,13 @@ function only(comparisons: readonly StoreComparison[], store: ContentName): Stor
 describe("compareStores", () => {
   it("finds equal what is equal, whatever the order of rows and columns", async () => {
     const { citizenID, ...rest } = SNAPSHOT;
-    const result = await compared({ snapshots: [{ ...rest, citizenID: "c-2" }, { ...rest, citizenID }], deadLetters: [{ ...DEAD, bytes: new Uint8Array([1, 2]) }] });
+    const result = await compared({
+      snapshots: [
+        { ...rest, citizenID: "c-2" },
+        { ...rest, citizenID },
+      ],
+      deadLetters: [{ ...DEAD, bytes: new Uint8Array([1, 2]) }],
+    });
     expect(areEqual(result)).toBe(true);
     expect(result.map(({ store }) => store)).toEqual(COMPARED_STORES);
     expect(only(result, "snapshots")).toMatchObject({ expected: 2, actual: 2 });
@@ -43,7 +59,13 @@ describe("compareStores", () => {
   });
 
   it.each(Object.keys(SNAPSHOT).filter((column) => column !== "citizenID"))("sees a change of %s", async (column) => {
-    const result = await compared({ ...GOOD, snapshots: [{ ...SNAPSHOT, [column]: "other" }, { ...SNAPSHOT, citizenID: "c-2" }] });
+    const result = await compared({
+      ...GOOD,
+      snapshots: [
+        { ...SNAPSHOT, [column]: "other" },
+        { ...SNAPSHOT, citizenID: "c-2" },
+      ],
+    });
     expect(only(result, "snapshots").different).toBe(1);
   });
 

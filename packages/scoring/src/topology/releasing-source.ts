@@ -4,7 +4,10 @@ import type { Position, Source } from "@millrace/core";
  * The same source, and after every commit of its positions `release` is told how far each partition is done: what lies before is
  * covered by a checkpoint and never comes again. Positions must be the numbers of the next offset, as those of topics are.
  */
-export function releasingSource<T>(source: Source<T>, release: (offsets: ReadonlyMap<string, number>) => Promise<void>): Source<T> {
+export function releasingSource<T>(
+  source: Source<T>,
+  release: (offsets: ReadonlyMap<string, number>) => Promise<void>,
+): Source<T> {
   return {
     name: source.name,
     ...(source.bounded === undefined ? {} : { bounded: source.bounded }),

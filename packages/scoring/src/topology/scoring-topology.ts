@@ -5,8 +5,8 @@ import {
   type KeyedWindowedStream,
   type Late,
   type RetryPolicy,
-  sliding,
   type Stream,
+  sliding,
   type Topology,
   topology,
   tumbling,
@@ -14,7 +14,7 @@ import {
 import { decodeEvent, isRefused, type ReceivedEvent } from "../event/decode-event.js";
 import type { CitizenProfile } from "../ports/citizen-profile.js";
 import { ACTIVE_CONFIGURATION, type ScoringPorts } from "../ports/scoring-ports.js";
-import type { LateActivityRow } from "../ports/stores.js";
+import type { DeadLetterRow, LateActivityRow } from "../ports/stores.js";
 import type { ScoringConfiguration } from "../rules/configuration.js";
 import type { RuleSet } from "../rules/rule-set.js";
 import { activityAggregate } from "./activity.js";
@@ -46,11 +46,19 @@ export interface ScoringOptions {
   readonly concurrency?: number;
   /** How long profiles and the configuration may be stale (default 1s). */
   readonly staleness?: Duration;
-  /** Told of every event whose score is written: for latency and throughput. */
-  readonly onScored?: (received: ReceivedEvent) => void;
+  /** Told what happens, for a status line: after a crash again what is done again. */
+  readonly observer?: ScoringObserver;
 }
 
-export const SCORING_DEFAULTS: Required<Omit<ScoringOptions, "onScored">> = {
+/** Looks on. Must not throw. */
+export interface ScoringObserver {
+  /** The score with this event in it is written. */
+  scored?(received: ReceivedEvent): void;
+  deadLetter?(row: DeadLetterRow): void;
+  late?(row: LateActivityRow): void;
+}
+
+export const SCORING_DEFAULTS: Required<Omit<ScoringOptions, "observer">> = {
   maxOutOfOrderness: "5m",
   allowedLateness: "15m",
   idleTimeout: "1m",
@@ -75,19 +83,25 @@ const RETRY: RetryPolicy = { attempts: 12, delay: 20, maxDelay: "2s" };
 export function scoringTopology(ports: ScoringPorts, given: ScoringOptions = {}): Topology {
   const options = { ...SCORING_DEFAULTS, ...given };
   const { sinks } = ports;
+  const { observer = {} } = given;
+  const buried = (rows: Stream<DeadLetterRow>): Topology =>
+    rows.tap((row) => observer.deadLetter?.(row)).to(sinks.deadLetters);
   const messages = from(releasingSource(ports.events, (offsets) => ports.citizens.release(offsets)));
   const [refused, valid] = messages.map(decodeEvent).split(isRefused);
   const [known, unknown] = enriched(inEventTime(valid, options), ports, options).split(isKnown);
 
   const scored = known
-    .dedupe("copies", { by: ({ received }) => `${received.event.eventID}/${received.digest}`, within: options.dedupeWithin })
+    .dedupe("copies", {
+      by: ({ received }) => `${received.event.eventID}/${received.digest}`,
+      within: options.dedupeWithin,
+    })
     .mapAsync(async (event, context) => ({ ...(await scoreEvent(ports, event, context)), citizen: event.citizen }), {
       concurrency: options.concurrency,
       order: "key",
       retry: RETRY,
     })
     .tap(({ kind, received }) => {
-      if (kind === "decided") options.onScored?.(received);
+      if (kind === "decided") observer.scored?.(received);
     });
   const [decided, repeated] = scored.split((outcome) => outcome.kind === "decided");
   const counted = decided.filter(({ decision }) => decision.archivedBecause === undefined);
@@ -95,12 +109,13 @@ export function scoringTopology(ports: ScoringPorts, given: ScoringOptions = {})
 
   return topology(
     "scoring",
-    refused.map(refusedRow).to(sinks.deadLetters),
-    unknown.map(({ received }) => deadLetterRow(received, unknownCitizen(received))).to(sinks.deadLetters),
-    repeated
-      .filter(({ kind }) => kind === "conflict")
-      .map(({ received }) => deadLetterRow(received, conflictingEvent(received)))
-      .to(sinks.deadLetters),
+    buried(refused.map(refusedRow)),
+    buried(unknown.map(({ received }) => deadLetterRow(received, unknownCitizen(received)))),
+    buried(
+      repeated
+        .filter(({ kind }) => kind === "conflict")
+        .map(({ received }) => deadLetterRow(received, conflictingEvent(received))),
+    ),
     decided.map(archiveRow).to(sinks.archive),
     counted.map(rawEventRow).to(sinks.rawEvents),
     counted.flatMap(historyRows).to(sinks.history),
@@ -109,9 +124,12 @@ export function scoringTopology(ports: ScoringPorts, given: ScoringOptions = {})
   );
 }
 
-type Options = typeof SCORING_DEFAULTS;
+type Options = typeof SCORING_DEFAULTS & Pick<ScoringOptions, "observer">;
 
-function inEventTime(events: Stream<ReceivedEvent>, { maxOutOfOrderness, idleTimeout }: Options): KeyedStream<string, ReceivedEvent> {
+function inEventTime(
+  events: Stream<ReceivedEvent>,
+  { maxOutOfOrderness, idleTimeout }: Options,
+): KeyedStream<string, ReceivedEvent> {
   // Times far ahead of their publishing were refused before, so the wall clock has no say: a log can be replayed years later.
   return events
     .eventTime(({ event }) => event.occurredAt, { maxOutOfOrderness, idleTimeout, maxAhead: false })
@@ -128,15 +146,30 @@ interface Enriched extends WithProfile {
   readonly ruleSet: RuleSet;
 }
 
-function enriched(events: KeyedStream<string, ReceivedEvent>, ports: ScoringPorts, { staleness }: Options): KeyedStream<string, Enriched> {
+function enriched(
+  events: KeyedStream<string, ReceivedEvent>,
+  ports: ScoringPorts,
+  { staleness }: Options,
+): KeyedStream<string, Enriched> {
   const policy = { batch: { size: 256 }, order: "key", retry: RETRY } as const;
   return events
-    .lookup(({ event }) => event.citizenID, ports.profiles, (received, citizen): WithProfile => ({ received, citizen }), {
+    .lookup(
+      ({ event }) => event.citizenID,
+      ports.profiles,
+      (received, citizen): WithProfile => ({ received, citizen }),
+      {
+        ...policy,
+        cache: { max: 50_000, ttl: staleness, missTtl: staleness },
+      },
+    )
+    .lookup(() => ACTIVE_CONFIGURATION, ports.configuration, withConfiguration, {
       ...policy,
-      cache: { max: 50_000, ttl: staleness, missTtl: staleness },
+      cache: { max: 1, ttl: staleness },
     })
-    .lookup(() => ACTIVE_CONFIGURATION, ports.configuration, withConfiguration, { ...policy, cache: { max: 1, ttl: staleness } })
-    .lookup(({ configuration }) => configuration.ruleSetVersion, ports.ruleSets, withRules, { ...policy, cache: { max: 8, ttl: "1h" } });
+    .lookup(({ configuration }) => configuration.ruleSetVersion, ports.ruleSets, withRules, {
+      ...policy,
+      cache: { max: 8, ttl: "1h" },
+    });
 }
 
 function withConfiguration(value: WithProfile, found: ScoringConfiguration | undefined): Omit<Enriched, "ruleSet"> {
@@ -145,7 +178,10 @@ function withConfiguration(value: WithProfile, found: ScoringConfiguration | und
 }
 
 function withRules(value: Omit<Enriched, "ruleSet">, found: RuleSet | undefined): Enriched {
-  if (found === undefined) throw new Error(`there is no rule set ${value.configuration.ruleSetVersion}: save it, or activate a configuration that names another`);
+  if (found === undefined)
+    throw new Error(
+      `there is no rule set ${value.configuration.ruleSetVersion}: save it, or activate a configuration that names another`,
+    );
   return { ...value, ruleSet: found };
 }
 
@@ -160,18 +196,24 @@ function activityWindow(
   summary: "hourly" | "rollingDay",
   hours: number,
   { sinks }: ScoringPorts,
-  { allowedLateness }: Options,
+  { allowedLateness, observer }: Options,
 ): ActivityWindow {
   const size = `${hours}h` as const;
   const spec = hours === 1 ? tumbling({ size }) : sliding({ size, slide: "1h" });
   return events.window(summary, spec, {
     allowedLateness,
-    late: (branch) => branch.map((late) => lateRow(summary, late)).to(sinks.lateActivity),
+    late: (branch) =>
+      branch
+        .map((late) => lateRow(summary, late))
+        .tap((row) => observer?.late?.(row))
+        .to(sinks.lateActivity),
   });
 }
 
 function summed(windows: ActivityWindow): Stream<ReturnType<typeof activityRow>> {
-  return windows.aggregate((by) => ({ activity: by.of(activityAggregate) })).map((window) => activityRow({ ...window, value: window.value.activity }));
+  return windows
+    .aggregate((by) => ({ activity: by.of(activityAggregate) }))
+    .map((window) => activityRow({ ...window, value: window.value.activity }));
 }
 
 function lateRow(summary: string, { value: { received } }: Late<DecidedEvent>): LateActivityRow {

@@ -1,0 +1,60 @@
+import { EmbeddedContents } from "../embedded/embedded-contents.js";
+import { embeddedFiles, embeddedTopic, receive } from "../embedded/embedded-ports.js";
+import { areEqual, compareStores, type StoreComparison } from "../oracle/compare-stores.js";
+import { type ReferenceCounts, ReferenceScorer } from "../oracle/reference-scorer.js";
+import { DEFAULT_CONFIGURATION } from "../rules/default-configuration.js";
+import { DEFAULT_RULES } from "../rules/default-rules.js";
+import { compileRuleSet } from "../rules/rule-set.js";
+import type { Manifest } from "./data-directory.js";
+import { populationOf } from "./population.js";
+
+/** What the comparison found. */
+export interface Verdict {
+  readonly equal: boolean;
+  readonly stores: readonly StoreComparison[];
+  readonly counts: ReferenceCounts;
+}
+
+/** The pipeline's times, in milliseconds: written down a second time, because the oracle takes nothing from the pipeline. */
+const MAX_OUT_OF_ORDERNESS_MS = 300_000;
+const ALLOWED_LATENESS_MS = 900_000;
+
+/** Reads the log again with the reference scorer, and compares every store in the directory with what it says. */
+export async function verify(
+  directory: string,
+  manifest: Manifest,
+  onProgress: (what: string) => void,
+): Promise<Verdict> {
+  const files = embeddedFiles(directory);
+  const topic = embeddedTopic(files, undefined);
+  const contents = new EmbeddedContents(files.scores, files.facts);
+  let counts: ReferenceCounts | undefined;
+  try {
+    const profiles = populationOf(manifest).map(({ profile }) => profile);
+    const ruleSet = compileRuleSet(DEFAULT_CONFIGURATION.ruleSetVersion, DEFAULT_RULES);
+    const stores = await compareStores(
+      async (emit) => {
+        const options = {
+          profiles,
+          configuration: DEFAULT_CONFIGURATION,
+          ruleSet,
+          maxOutOfOrdernessMs: MAX_OUT_OF_ORDERNESS_MS,
+          allowedLatenessMs: ALLOWED_LATENESS_MS,
+        };
+        const scorer = new ReferenceScorer(options, emit);
+        for await (const message of topic.messages()) {
+          scorer.read(receive(message));
+          if (scorer.counts.messages % 5_000 === 0) onProgress(`oracle: ${scorer.counts.messages} messages`);
+        }
+        scorer.finish();
+        counts = scorer.counts;
+      },
+      contents,
+      (compared) => onProgress(`compared: ${compared} rows`),
+    );
+    return { equal: areEqual(stores), stores, counts: counts as ReferenceCounts };
+  } finally {
+    contents.close();
+    await topic.close();
+  }
+}
