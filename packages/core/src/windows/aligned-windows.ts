@@ -172,8 +172,9 @@ export class AlignedWindows<T, A> extends WindowStage<T, A> {
 
   /** Each value is in one window, or with gaps between windows in none. */
   #addToOne(batch: Batch<T>, input: number): void {
-    const { values, keys, marks } = batch;
+    const { values, keys } = batch;
     const times = this.timesOf(batch);
+    const marks = this.marksOf(batch);
     const { keyed } = this.setup;
     let frame = this.#last;
     for (let i = 0; i < values.length; i++) {
@@ -188,8 +189,9 @@ export class AlignedWindows<T, A> extends WindowStage<T, A> {
   }
 
   #addToMany(batch: Batch<T>, input: number): void {
-    const { values, keys, marks } = batch;
+    const { values, keys } = batch;
     const times = this.timesOf(batch);
+    const marks = this.marksOf(batch);
     for (let i = 0; i < values.length; i++) {
       const time = times === null ? this.now : (times[i] as number);
       const mark = marks === null ? Number.NEGATIVE_INFINITY : (marks[i] as number);

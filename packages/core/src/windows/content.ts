@@ -163,21 +163,3 @@ function twoStep<T>(aggregate: Aggregate<T, any, any>, what: string): Part<T> {
     result: (held) => aggregate.result(held),
   };
 }
-
-/** Keeps the values themselves and makes the result of them at the end: for content that can not merge in windows that share parts. */
-export function buffered<T, A>(
-  content: Content<T, A, unknown>,
-): Content<T, Collected<T>, unknown> & { readonly merge: (left: Collected<T>, right: Collected<T>) => Collected<T> } {
-  const list = collectContent<T>();
-  return {
-    init: list.init,
-    add: list.add,
-    merge: list.merge as (left: Collected<T>, right: Collected<T>) => Collected<T>,
-    result: (held, key, start, end) => {
-      let accumulator = content.init();
-      for (const place of orderByTime(held.times))
-        accumulator = content.add(accumulator, held.values[place] as T, held.times[place] as number, 0);
-      return content.result(accumulator, key, start, end);
-    },
-  };
-}

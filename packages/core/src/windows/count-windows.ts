@@ -1,6 +1,6 @@
 import type { Key } from "../element.js";
 import type { Batch, StageContext, StateChange } from "../stage.js";
-import { type Alignment, lastStart, paneStart } from "./aligned.js";
+import { type Alignment, lastStart, paneStart, windowsOf } from "./aligned.js";
 import { type Logged, StateLog } from "./state-log.js";
 import { entryBytes, entryKey, keyOfEntry, type OpenWindow, type WindowSetup, WindowStage } from "./window-stage.js";
 
@@ -24,23 +24,17 @@ export class CountWindows<T, A> extends WindowStage<T, A> {
   readonly #size: number;
   readonly #step: number;
   readonly #alignment: Alignment;
-  readonly #merge: (left: A, right: A) => A;
+  readonly #merge: ((left: A, right: A) => A) | undefined;
   readonly #rows = new Map<Key | undefined, Row<A>>();
   readonly #log = new StateLog<Row<A>>();
   readonly nextDeadline: number = Number.POSITIVE_INFINITY;
 
-  constructor(
-    setup: WindowSetup<T, A>,
-    size: number,
-    step: number,
-    merge: (left: A, right: A) => A,
-    context: StageContext,
-  ) {
+  constructor(setup: WindowSetup<T, A>, size: number, step: number, context: StageContext) {
     super(setup, context);
     this.#size = size;
     this.#step = step;
     this.#alignment = { sizeMs: size, slideMs: step, offsetMs: (step - (size % step)) % step };
-    this.#merge = merge;
+    this.#merge = setup.content.merge;
   }
 
   protected addBatch(batch: Batch<T>, input: number): void {
@@ -99,7 +93,7 @@ export class CountWindows<T, A> extends WindowStage<T, A> {
     return [
       {
         window,
-        value: this.setup.content.result(this.#combine(row, window.start).accumulator, key, window.start, end),
+        value: this.setup.content.result(this.#combine(row, end - this.#size).accumulator, key, window.start, end),
       },
     ];
   }
@@ -108,20 +102,17 @@ export class CountWindows<T, A> extends WindowStage<T, A> {
     return undefined;
   }
 
-  /** Adds the value to the part it is in, if it is in any. False: the user's function failed, and nothing changed. */
+  /** Adds the value to the parts it is in, if it is in any. False: the user's function failed, and nothing changed. */
   #put(row: Row<A>, batch: Batch<T>, place: number, time: number, input: number): boolean {
-    const number = row.count;
-    if (number - lastStart(number, this.#alignment) < this.#size) {
-      const { content } = this.setup;
-      const pane = paneStart(number, this.#alignment);
-      const last = row.parts[row.parts.length - 1];
-      const part = last?.pane === pane ? last : undefined;
+    const { content } = this.setup;
+    for (const pane of this.#panesOf(row.count)) {
+      const part = row.parts.find((one) => one.pane === pane);
       let accumulator: A;
       try {
         accumulator = content.add(
           part === undefined ? content.init() : part.accumulator,
           batch.values[place] as T,
-          number,
+          row.count,
           input,
         );
       } catch (error) {
@@ -130,7 +121,7 @@ export class CountWindows<T, A> extends WindowStage<T, A> {
       }
       if (part === undefined) {
         const fresh = { pane, accumulator, latest: time };
-        this.begin(fresh, number === 0 ? row.key : undefined, batch, place);
+        this.begin(fresh, row.count === 0 ? row.key : undefined, batch, place);
         row.parts.push(fresh);
       } else {
         part.accumulator = accumulator;
@@ -139,6 +130,14 @@ export class CountWindows<T, A> extends WindowStage<T, A> {
     }
     row.count++;
     return true;
+  }
+
+  /** The parts a value is in, by its number: the one pane it is in, or where windows can not share panes every window. */
+  #panesOf(number: number): number[] {
+    const last = lastStart(number, this.#alignment);
+    if (number - last >= this.#size) return [];
+    if (this.#merge !== undefined || this.#size <= this.#step) return [paneStart(number, this.#alignment)];
+    return windowsOf(number, this.#alignment).map(({ start }) => start);
   }
 
   #fire(row: Row<A>): void {
@@ -150,7 +149,10 @@ export class CountWindows<T, A> extends WindowStage<T, A> {
     row.parts.splice(0, needed < 0 ? row.parts.length : needed);
   }
 
+  /** The content of the window that begins at a number. */
   #combine({ parts }: Row<A>, start: number): { accumulator: A; latest: number } {
+    if (this.#merge === undefined || this.#size <= this.#step)
+      return parts.find(({ pane }) => pane === start) ?? { accumulator: this.setup.content.init(), latest: Number.NaN };
     let accumulator = this.setup.content.init();
     let latest = Number.NaN;
     for (const part of parts) {

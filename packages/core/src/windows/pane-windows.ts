@@ -69,8 +69,9 @@ export class PaneWindows<T, A> extends WindowStage<T, A> {
   }
 
   protected addBatch(batch: Batch<T>, input: number): void {
-    const { values, keys, marks } = batch;
+    const { values, keys } = batch;
     const times = this.timesOf(batch);
+    const marks = this.marksOf(batch);
     const { keyed } = this.setup;
     for (let i = 0; i < values.length; i++) {
       const time = times === null ? this.now : (times[i] as number);

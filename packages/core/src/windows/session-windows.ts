@@ -68,8 +68,9 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
   }
 
   protected addBatch(batch: Batch<T>, input: number): void {
-    const { values, keys, marks } = batch;
+    const { values, keys } = batch;
     const times = this.timesOf(batch);
+    const marks = this.marksOf(batch);
     for (let i = 0; i < values.length; i++) {
       const time = times === null ? this.now : (times[i] as number);
       const mark = marks === null ? Number.NEGATIVE_INFINITY : (marks[i] as number);
@@ -195,12 +196,17 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
       const value = batch.values[place] as T;
       // A value that bridges sessions must not join them if it fails, so it is an accumulator of its own first.
       if (others.length === 0) session.accumulator = content.add(session.accumulator, value, time, input);
-      else this.#join(session, others, content.add(content.init(), value, time, input));
+      else this.#join(session, others, content.add(content.init(), value, time, input), behind);
     } catch (error) {
       this.context.fail(error, batch, place);
       return;
     }
-    this.#grow(session, Math.min(session.start, time), Math.max(end, ...touched.map((one) => one.end)));
+    const last = Math.max(end, ...touched.map((one) => one.end));
+    if (time < session.start || last > session.end) {
+      this.#leave(session, behind);
+      session.start = Math.min(session.start, time);
+      session.end = last;
+    }
     this.#added(session);
   }
 
@@ -249,13 +255,13 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
   }
 
   /** Sessions that a value bridges become one: the one that begins first takes the others in, and the value. */
-  #join(into: Session<A>, others: readonly Session<A>[], value: A): void {
+  #join(into: Session<A>, others: readonly Session<A>[], value: A, behind: number): void {
     let { accumulator } = into;
     for (const other of others) accumulator = this.#merge(accumulator, other.accumulator);
     into.accumulator = this.#merge(accumulator, value);
     for (const other of others) {
       into.added += other.added;
-      this.#leave(other);
+      this.#leave(other, behind);
       into.replaces.push(...other.replaces);
       if (Number.isNaN(into.dueAt) || other.dueAt < into.dueAt) into.dueAt = other.dueAt;
       other.gone = true;
@@ -264,17 +270,14 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
     this.resumeEarly(into);
   }
 
-  #grow(session: Session<A>, start: number, end: number): void {
-    if (start === session.start && end === session.end) return;
-    this.#leave(session);
-    session.start = start;
-    session.end = end;
-  }
-
-  /** The session is about to be another window: what it has fired as this one is replaced by its next result. */
-  #leave(session: Session<A>): void {
-    if (session.firing > 0 && !this.setup.plan.discarding)
-      session.replaces.push({ start: session.start, end: session.end });
+  /**
+   * A value makes the session another window: what it has fired as this one is replaced by its next result. So is what it has not fired
+   * although the value's own partition had passed its end: before a crash it may have.
+   */
+  #leave(session: Session<A>, behind: number): void {
+    const { discarding, final } = this.setup.plan;
+    const { start, end, firing } = session;
+    if (!discarding && (firing > 0 || (!final && end - 1 <= behind))) session.replaces.push({ start, end });
     session.firing = 0;
   }
 

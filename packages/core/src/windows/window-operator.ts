@@ -1,7 +1,7 @@
 import { requireArgument } from "../errors.js";
 import type { OperatorSpec, Stage, StageContext } from "../stage.js";
 import { AlignedWindows } from "./aligned-windows.js";
-import { buffered, contentOf, type WindowContent } from "./content.js";
+import { contentOf, type WindowContent } from "./content.js";
 import { CountWindows } from "./count-windows.js";
 import { PaneWindows } from "./pane-windows.js";
 import { SessionWindows } from "./session-windows.js";
@@ -79,11 +79,7 @@ export function stageMaker<T, A>(
       requireArgument(merge !== undefined, `${what}: sessions join, so fold() needs merge as its third argument`);
       return (context) => new SessionWindows(setup, shape.gapMs, merge, context);
     case "count":
-      return (context) => {
-        if (merge !== undefined) return new CountWindows(setup, shape.size, shape.step, merge, context);
-        const content = buffered(setup.content);
-        return new CountWindows({ ...setup, content }, shape.size, shape.step, content.merge, context);
-      };
+      return (context) => new CountWindows(setup, shape.size, shape.step, context);
     default:
       if (merge !== undefined && shape.slideMs < shape.sizeMs && sharesPanes(setup.plan))
         return (context) => new PaneWindows(setup, shape, merge, context);

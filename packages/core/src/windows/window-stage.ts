@@ -204,6 +204,11 @@ export abstract class WindowStage<T, A> implements Stage {
     return batch.times;
   }
 
+  /** The marks of a batch; by processing time no value is late. */
+  protected marksOf(batch: Batch): readonly number[] | null {
+    return this.setup.clock === "event" ? batch.marks : null;
+  }
+
   /** Fires a result; a function of the user's that throws goes to the error policy with the window it failed for. */
   protected fire(
     accumulator: A,
@@ -263,6 +268,7 @@ export abstract class WindowStage<T, A> implements Stage {
   /** Runs what is due by the processing clock, in the order of time. */
   #runClock(now: number): void {
     const processing = this.setup.clock === "processing";
+    const before = this.watermark;
     for (;;) {
       const early = this.#early.nextTime;
       // A window by processing time is over when its last millisecond has passed, so that no value can come for it after that.
@@ -275,9 +281,9 @@ export abstract class WindowStage<T, A> implements Stage {
         if (pane.dueAt === early && !pane.gone) this.fireEarly(pane);
       }
     }
-    if (!processing || now - 1 <= this.watermark) return;
-    this.advance(now - 1);
-    this.#marks.touch(this.#mark);
+    if (!processing) return;
+    this.advance(Math.max(this.watermark, now - 1));
+    if (this.watermark > before) this.#marks.touch(this.#mark);
   }
 
   #arm(): void {
