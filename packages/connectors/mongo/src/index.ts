@@ -1,0 +1,9 @@
+/**
+ * Millrace on MongoDB: sinks, sources, change streams, lookups, and checkpoints whose transaction holds the outputs too.
+ *
+ * @module
+ */
+export type { MongoConnection } from "./mongo-client.js";
+export { mongoLookup, type MongoLookupOptions } from "./mongo-lookup.js";
+export { mongoSink, type MongoSinkOptions } from "./mongo-sink.js";
+export type { MongoWrite } from "./mongo-write.js";
