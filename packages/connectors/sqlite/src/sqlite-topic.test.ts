@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { OutMessage } from "@millrace/core";
 import Database from "better-sqlite3";
+import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { tempDir } from "../test/temp-dir.js";
 import { contents, textOf } from "../test/text-topic.js";
@@ -113,6 +114,28 @@ describe("sqliteTopic", () => {
     expect(partitions.reduce((sum, { next }) => sum + next, 0n)).toBe(1_000n);
   });
 
+  it("reads any bytes back, many messages at once", async () => {
+    const bytes = fc.option(fc.uint8Array({ maxLength: 40 }), { nil: undefined });
+    const message = fc.record({ key: bytes, value: bytes, header: bytes });
+    const topic = newTopic({ partitions: 1 });
+    const sent: { key: Uint8Array | undefined; value: Uint8Array | undefined; header: Uint8Array | undefined }[] = [];
+    for (const more of fc.sample(fc.array(message, { minLength: 1, maxLength: 500 }), 8)) {
+      sent.push(...more);
+      await topic.append(
+        more.map(({ key, value, header }) => ({
+          ...(key === undefined ? {} : { key }),
+          value,
+          ...(header === undefined ? {} : { headers: { header } }),
+        })),
+      );
+    }
+    const got = [];
+    const plain = (part: Uint8Array | undefined) => part && Uint8Array.from(part);
+    for await (const { key, value, headers } of topic.messages())
+      got.push({ key: plain(key), value: plain(value), header: plain(headers.header) });
+    expect(got).toEqual(sent);
+  });
+
   it("reads large messages back", async () => {
     const topic = newTopic({ partitions: 1 });
     const large = Array.from({ length: 5 }, (_, i) => Buffer.alloc(3_000_000, i));
@@ -160,6 +183,13 @@ describe("sqliteTopic", () => {
       code: "E_SQLITE_CORRUPT",
     });
     writeFileSync(join(dir, "later.db"), "");
+    const wide = new Database(join(dir, "wide.db"));
+    wide.exec("PRAGMA encoding = 'UTF-16'; CREATE TABLE t (a)");
+    wide.close();
+    await expect(topicIn(join(dir, "wide.db")).append({ value: "x" })).rejects.toMatchObject({
+      code: "E_SQLITE_OPEN",
+      message: expect.stringContaining("UTF-16"),
+    });
     const later = new Database(join(dir, "later.db"));
     later.exec("CREATE TABLE millrace_format (version INTEGER NOT NULL); INSERT INTO millrace_format VALUES (9)");
     later.close();

@@ -22,6 +22,14 @@ export function openWriter(path: string): Connection {
         "fatal",
         `${path}: its file system allows no write-ahead log (journal mode is ${String(mode)}): put the file on a local disk`,
       );
+    const encoding = db.pragma("encoding", { simple: true });
+    // Texts that are put together of bytes would be changed on their way.
+    if (encoding !== "UTF-8")
+      throw new FileFailure(
+        "E_SQLITE_OPEN",
+        "fatal",
+        `${path} is encoded in ${String(encoding)}: only UTF-8 can be used`,
+      );
     db.pragma("synchronous = FULL");
     db.pragma(`journal_size_limit = ${LOG_LIMIT_BYTES}`);
     return db;

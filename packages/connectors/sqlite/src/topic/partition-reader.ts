@@ -13,7 +13,6 @@ import type { TailWatch } from "./tail-watch.js";
 
 const MAX_VALUES = 1_024;
 const MAX_BYTES = 1024 * 1024;
-const EMPTY = new Uint8Array(0);
 
 export interface PartitionReaderParts<T> {
   readonly path: string;
@@ -89,7 +88,7 @@ export class PartitionReader<T> implements SourceReader<T> {
       } catch (error) {
         poison.push({
           offset: row.offset,
-          raw: row.value ?? EMPTY,
+          raw: new Uint8Array(row.value ?? []),
           error: { code: "E_DECODE", message: messageOf(error) },
         });
       }
