@@ -164,6 +164,20 @@ describe("eventTime", () => {
     expect(story(h)).toEqual(["W4", "7", "W6"]);
   });
 
+  it("when all were idle, follows the one that comes back, also if it was ahead of the merged watermark", () => {
+    const h = harness({ idleTimeout: 10 });
+    status(h, "a", "assigned");
+    status(h, "b", "assigned");
+    send(h, "a", 5);
+    send(h, "b", 50);
+    status(h, "a", "caughtUp");
+    status(h, "b", "caughtUp");
+    h.set(10);
+    expect(story(h)).toEqual(["5", "50", "W4", "W4 idle"]);
+    send(h, "b", 60);
+    expect(story(h)).toEqual(["W4", "60", "W59"]);
+  });
+
   it("moves on with the clock while nothing comes, if told to", () => {
     const h = harness({ advanceOnSilence: true, idleTimeout: 1_000 });
     status(h, "a", "assigned");

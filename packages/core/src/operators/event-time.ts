@@ -116,8 +116,7 @@ class EventTimeStage implements Stage {
     if (partition.watermark === before) return;
     this.#changes.touch(PARTITION + id);
     this.#context.partitionTime(id, partition.watermark, this.#plan.maxSkewMs);
-    // A partition that was ahead of the merged watermark does not hold it.
-    if (before <= this.#marks.time) this.#merge();
+    if (this.#marks.rose(before)) this.#pass();
   }
 
   onPartition({ partition, status }: PartitionStatus): void {

@@ -20,6 +20,8 @@ export class PartitionWatermarks {
   readonly #partitions = new Map<string, PartitionTime>();
   #time = Number.NEGATIVE_INFINITY;
   #idle = false;
+  /** The minimum when it was last taken; NaN: who counts has changed since then. */
+  #lowest = Number.NaN;
 
   /** +Infinity: partitions never become idle by themselves. */
   constructor(idleTimeoutMs: number) {
@@ -70,6 +72,7 @@ export class PartitionWatermarks {
   /** A partition to read: it counts from now on, at −∞ until it has a value. */
   assigned(id: string): PartitionTime {
     const partition = this.#partition(id);
+    if (!partition.member) this.#lowest = Number.NaN;
     partition.member = true;
     return partition;
   }
@@ -77,6 +80,7 @@ export class PartitionWatermarks {
   /** A value came: the partition is not idle. */
   active(id: string): PartitionTime {
     const partition = this.#partition(id);
+    if (!counts(partition)) this.#lowest = Number.NaN;
     partition.member = true;
     partition.idle = false;
     partition.idleAt = Number.POSITIVE_INFINITY;
@@ -108,6 +112,11 @@ export class PartitionWatermarks {
     return expired;
   }
 
+  /** A partition's watermark rose from `before`: merges anew where that can change something. True: as combine(). */
+  rose(before: number): boolean {
+    return before > this.#lowest ? false : this.combine();
+  }
+
   /** Merges anew. True: the watermark rose, or whether all are idle changed. */
   combine(): boolean {
     let lowest = Number.POSITIVE_INFINITY;
@@ -117,6 +126,7 @@ export class PartitionWatermarks {
       counted++;
       if (partition.watermark < lowest) lowest = partition.watermark;
     }
+    this.#lowest = lowest;
     const idle = counted === 0 && this.#partitions.size > 0;
     const rose = counted > 0 && this.#raise(lowest);
     if (!rose && idle === this.#idle) return false;
