@@ -62,11 +62,15 @@ export interface Source<out T> {
   readonly name: string;
   readonly bounded?: boolean;
   readonly partitioned?: boolean;
+  /** False: its values can not be read again, so that a crash loses those under way (at-most-once). True without it. */
+  readonly replays?: boolean;
   /** Once a process. The last checkpoint of a lost partition happens inside the listener's `lost`. */
   connect(context: SourceContext): Promise<SourceConnection<T>>;
 }
 
 export interface SourceContext extends RuntimeContext {
+  /** Whether one process gets all partitions of a group, or each gets some. */
+  readonly taskMode: "one" | "per-partition";
   readonly startAt: "earliest" | "latest" | Date;
 }
 

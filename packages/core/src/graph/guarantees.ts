@@ -33,6 +33,9 @@ export function guaranteesOf(graph: Graph, store: CheckpointStore | undefined): 
 
 function judge(path: readonly Vertex[], store: CheckpointStore | undefined): { level: DeliveryLevel; because: string } {
   const { sink } = path[path.length - 1] as SinkVertex;
+  const first = path[0];
+  if (first?.type === "source" && first.source.replays === false)
+    return { level: "at-most-once", because: `"${first.source.name}" can not be read again: a crash loses the values under way` };
   if (store !== undefined && sink.system !== undefined && sink.system === store.system)
     return { level: "exactly-once", because: `"${sink.name}" writes inside the commit of ${store.name}` };
   if (store !== undefined && sink.rollsBack === true) return { level: "exactly-once", because: `"${sink.name}" rolls itself back to what the checkpoint saved` };

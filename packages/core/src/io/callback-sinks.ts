@@ -6,6 +6,7 @@ function callbackSink<T>(name: string, onValues: (values: readonly T[]) => void)
   return {
     name,
     writes: "append",
+    metadata: false,
     concurrency: 1,
     async connect() {
       return {

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { type Sink, type SinkCommit, type SinkWriter, WriteError, type WriteOutcome } from "../connector.js";
 import { messageOf, preview, StreamError } from "../errors.js";
 import { fileNodeName } from "./file-source.js";
+import { OutsideWork } from "./outside-work.js";
 
 /** A disk can be cleaned up, a descriptor can become free. */
 const PASSING: readonly string[] = ["ENOSPC", "EDQUOT", "EAGAIN", "EBUSY", "EMFILE", "ENFILE", "EINTR"];
@@ -29,7 +30,8 @@ export function fileSink(path: string): Sink<string> {
     writes: "append",
     rollsBack: true,
     concurrency: 1,
-    async connect() {
+    async connect({ clock }) {
+      const work = new OutsideWork(clock);
       let opening: Promise<FileWriter> | undefined;
       return {
         async open(_, state) {
@@ -38,24 +40,32 @@ export function fileSink(path: string): Sink<string> {
           const free = (): void => {
             opening = undefined;
           };
-          opening = openWriter(path, name, state, free);
+          opening = work.run(() => openWriter({ path, name, work }, state, free));
           opening.catch(free);
           return opening;
         },
-        close: async () => (await opening?.catch(() => undefined))?.close(),
+        close: async () => {
+          try {
+            await (await opening?.catch(() => undefined))?.close();
+          } finally {
+            work.end();
+          }
+        },
       };
     },
   };
 }
 
-async function openWriter(
-  path: string,
-  name: string,
-  state: Uint8Array | undefined,
-  onClose: () => void,
-): Promise<FileWriter> {
+interface SinkFile {
+  readonly path: string;
+  readonly name: string;
+  readonly work: OutsideWork;
+}
+
+async function openWriter(file: SinkFile, state: Uint8Array | undefined, onClose: () => void): Promise<FileWriter> {
+  const { path, name } = file;
   const length = state === undefined ? 0 : savedLength(path, name, state);
-  return new FileWriter(path, await openAt(path, name, length), length, onClose);
+  return new FileWriter(file, await openAt(path, name, length), length, onClose);
 }
 
 function failed(path: string, name: string, what: string, cause?: unknown): StreamError {
@@ -105,7 +115,7 @@ async function syncDirectory(path: string): Promise<void> {
 }
 
 class FileWriter implements SinkWriter<string> {
-  readonly #path: string;
+  readonly #file: SinkFile;
   readonly #handle: FileHandle;
   readonly #onClose: () => void;
   /** Bytes of whole writes. What a failed one left behind it is cut off before anything else is done. */
@@ -114,8 +124,8 @@ class FileWriter implements SinkWriter<string> {
   #turn: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
-  constructor(path: string, handle: FileHandle, length: number, onClose: () => void) {
-    this.#path = path;
+  constructor(file: SinkFile, handle: FileHandle, length: number, onClose: () => void) {
+    this.#file = file;
     this.#handle = handle;
     this.#length = length;
     this.#onClose = onClose;
@@ -140,23 +150,25 @@ class FileWriter implements SinkWriter<string> {
 
   close(): Promise<void> {
     this.#closing ??= this.#inTurn(() => this.#mend())
-      .finally(() => this.#handle.close())
+      .finally(() => this.#file.work.run(() => this.#handle.close()))
       .finally(() => this.#onClose());
     return this.#closing;
   }
 
   /** One after another, whatever the caller does: two writes at once would take the same place. */
   #inTurn<R>(action: () => Promise<R>): Promise<R> {
-    const done = this.#turn.then(action).catch((cause) => {
-      const code = (cause as NodeJS.ErrnoException).code ?? "";
-      const errorClass = PASSING.includes(code) ? "transient" : "fatal";
-      throw new WriteError(
-        errorClass,
-        "E_FILE_WRITE",
-        `fileSink(${JSON.stringify(this.#path)}): the file can not be written: ${messageOf(cause)}`,
-        { cause },
-      );
-    });
+    const done = this.#file.work
+      .run(() => this.#turn.then(action))
+      .catch((cause) => {
+        const code = (cause as NodeJS.ErrnoException).code ?? "";
+        const errorClass = PASSING.includes(code) ? "transient" : "fatal";
+        throw new WriteError(
+          errorClass,
+          "E_FILE_WRITE",
+          `fileSink(${JSON.stringify(this.#file.path)}): the file can not be written: ${messageOf(cause)}`,
+          { cause },
+        );
+      });
     this.#turn = done.catch(() => {});
     return done;
   }

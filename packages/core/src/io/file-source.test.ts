@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { SourceBatch, SourceContext, SourceReader } from "../connector.js";
 import { sourceSuite } from "../testing/source-suite.js";
 import { testContext } from "../testing/test-context.js";
-import { type VirtualClock, virtualClock } from "../testing/virtual-clock.js";
+import { virtualClock } from "../testing/virtual-clock.js";
 import { fileSource } from "./file-source.js";
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-file-source-"));
@@ -34,11 +34,6 @@ async function batches(reader: SourceReader<string>): Promise<SourceBatch<string
   for (let batch = await reader.read(); batch !== undefined; batch = await reader.read()) out.push(batch);
   await reader.close();
   return out;
-}
-
-/** Resolves when the reader has looked at the file and waits for its clock: the disk is no part of virtual time. */
-async function waits(clock: VirtualClock): Promise<void> {
-  while (clock.pending === 0) await new Promise((resolve) => setImmediate(resolve));
 }
 
 const lines = async (content: string | Uint8Array): Promise<string[]> =>
@@ -167,7 +162,7 @@ describe("fileSource with follow", () => {
     expect((await reader.read())?.values).toEqual(["a"]);
     expect(await reader.read()).toEqual({ values: [], position: "2", caughtUp: true });
     const read = reader.read();
-    await waits(clock);
+    await clock.settle();
     appendFileSync(path, "c\nd");
     await clock.advance(100);
     expect(await read).toMatchObject({ values: ["bc"], offsets: [2], position: "5" });
@@ -181,10 +176,10 @@ describe("fileSource with follow", () => {
     const reader = await open(path, undefined, true, { clock });
     await reader.read();
     const read = reader.read();
-    await waits(clock);
+    await clock.settle();
     appendFileSync(path, Buffer.from([0xf0, 0x9f]));
     await clock.advance(100);
-    await waits(clock);
+    await clock.settle();
     appendFileSync(path, Buffer.from([0x99, 0x82, 10]));
     await clock.advance(100);
     expect((await read)?.values).toEqual(["🙂"]);
@@ -196,10 +191,23 @@ describe("fileSource with follow", () => {
     const reader = await open(file(""), undefined, true, { clock });
     await reader.read();
     const read = reader.read();
-    await waits(clock);
+    await clock.settle();
+    expect(clock.pending).toBe(1);
     await reader.close();
     await reader.close();
     expect([await read, await reader.read(), clock.pending]).toEqual([undefined, undefined, 0]);
+  });
+
+  it("close() ends a read() at whatever step it is", async () => {
+    const path = file("a\n");
+    for (let turns = 0; turns < 12; turns++) {
+      const reader = await open(path, "2", true, { clock: virtualClock() });
+      await reader.read();
+      const read = reader.read();
+      for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
+      await reader.close();
+      expect(await read).toBeUndefined();
+    }
   });
 
   it("fails when the file is cut, instead of losing lines", async () => {
@@ -209,7 +217,7 @@ describe("fileSource with follow", () => {
     await reader.read();
     await reader.read();
     const read = expect(reader.read()).rejects.toThrow(/E_SOURCE.*cut to 5 bytes.*10 had been read/);
-    await waits(clock);
+    await clock.settle();
     truncateSync(path, 5);
     await clock.advance(100);
     await read;
@@ -223,7 +231,7 @@ describe("fileSource with follow", () => {
       const reader = await open(path, undefined, true, { clock, startAt: "latest" });
       expect(await reader.read()).toEqual({ values: [], position: "4", caughtUp: true });
       const read = reader.read();
-      await waits(clock);
+      await clock.settle();
       appendFileSync(path, "end\n");
       await clock.advance(100);
       expect((await read)?.values).toEqual([`${tail}end`]);

@@ -1,8 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import { type FileHandle, open } from "node:fs/promises";
-import type { Clock, PoisonValue, Source, SourceBatch, SourceContext, SourceReader } from "../connector.js";
+import type { Clock, PoisonValue, Source, SourceBatch, SourceReader } from "../connector.js";
 import { messageOf, StreamError } from "../errors.js";
 import { MAX_BATCH } from "../stage.js";
+import { OutsideWork } from "./outside-work.js";
 import { SinglePartition } from "./single-partition.js";
 import { Wakeup } from "./wakeup.js";
 
@@ -37,8 +38,20 @@ export function fileSource(path: string, options: { readonly follow?: boolean } 
     name,
     bounded: !follow,
     async connect(context) {
-      await (await openFile(path, name)).close();
-      return new SinglePartition(name, (position) => openLines(path, name, follow, position, context));
+      const work = new OutsideWork(context.clock);
+      const file = { path, name, follow, clock: context.clock, work };
+      const latest = follow && context.startAt === "latest";
+      try {
+        await work.run(async () => (await openFile(path, name)).close());
+      } catch (error) {
+        work.end();
+        throw error;
+      }
+      return new SinglePartition(
+        name,
+        (position) => work.run(() => openLines(file, position, latest)),
+        () => work.end(),
+      );
     },
   };
 }
@@ -65,13 +78,9 @@ async function openFile(path: string, name: string): Promise<FileHandle> {
   );
 }
 
-async function openLines(
-  path: string,
-  name: string,
-  follow: boolean,
-  position: number | undefined,
-  context: SourceContext,
-): Promise<LineReader> {
+/** A reader at `position`; without one at the begin, or behind the last whole line there is (`latest`). */
+async function openLines(file: Followed, position: number | undefined, latest: boolean): Promise<LineReader> {
+  const { path, name } = file;
   const handle = await openFile(path, name);
   try {
     const { size } = await handle.stat();
@@ -81,8 +90,7 @@ async function openLines(
         name,
         `has ${size} bytes and the saved position is ${position}: it is not the file the checkpoint was made of`,
       );
-    const from = position ?? (follow && context.startAt === "latest" ? await endOfLastLine(handle, size) : 0);
-    return new LineReader({ handle, path, name, follow, clock: context.clock }, from);
+    return new LineReader({ ...file, handle }, position ?? (latest ? await endOfLastLine(handle, size) : 0));
   } catch (error) {
     await handle.close();
     throw error;
@@ -109,12 +117,16 @@ function failed(path: string, name: string, what: string, cause?: unknown): Stre
   });
 }
 
-interface OpenFile {
-  readonly handle: FileHandle;
+interface Followed {
   readonly path: string;
   readonly name: string;
   readonly follow: boolean;
   readonly clock: Clock;
+  readonly work: OutsideWork;
+}
+
+interface OpenFile extends Followed {
+  readonly handle: FileHandle;
 }
 
 class LineReader implements SourceReader<string> {
@@ -137,23 +149,28 @@ class LineReader implements SourceReader<string> {
     while (this.#closing === undefined) {
       const lines = this.#takeLines();
       if (lines !== undefined) return lines;
-      if (await this.#readMore()) continue;
-      if (this.#closing !== undefined) break;
+      if (await this.#file.work.run(() => this.#readMore())) continue;
+      if (this.#isClosing()) break;
       if (!this.#file.follow) return this.#held.length === 0 ? undefined : this.#takeRest();
       if (!this.#saidCaughtUp) {
         this.#saidCaughtUp = true;
         return { values: [], position: String(this.#offset), caughtUp: true };
       }
-      await this.#requireUncut();
-      await this.#wakeup.waitUntil(this.#file.clock, this.#file.clock.now() + POLL_MS);
+      await this.#file.work.run(() => this.#requireUncut());
+      if (!this.#isClosing()) await this.#wakeup.waitUntil(this.#file.clock, this.#file.clock.now() + POLL_MS);
     }
     return undefined;
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#file.handle.close();
+    this.#closing ??= this.#file.work.run(() => this.#file.handle.close());
     this.#wakeup.wake();
     return this.#closing;
+  }
+
+  /** Asked again after each wait: close() may have come meanwhile. */
+  #isClosing(): boolean {
+    return this.#closing !== undefined;
   }
 
   /** All whole lines that are held, at most 1,024. */

@@ -10,7 +10,7 @@ import { Wakeup } from "./wakeup.js";
  * its position is the next number: a resumed run counts on, its first value one interval after the start.
  *
  * Throws `E_DURATION` for an interval that is not above zero. Give a second source of the same interval in one topology a name of
- * its own by spreading it: `{ ...intervalSource("1s"), name: "clock" }`.
+ * its own: `from(intervalSource("1s"), { name: "clock" })`.
  *
  * @example
  * ```ts

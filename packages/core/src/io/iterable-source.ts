@@ -1,5 +1,5 @@
 import type { Source, SourceContext, SourceReader } from "../connector.js";
-import { preview, requireArgument, StreamError } from "../errors.js";
+import { preview, StreamError } from "../errors.js";
 import { ArrayReader, AsyncReader, type Begun, SyncReader } from "./iterable-readers.js";
 import { SinglePartition } from "./single-partition.js";
 
@@ -51,10 +51,12 @@ export function isOneShot(input: unknown): input is object {
  * ```
  */
 export function iterableSource<T>(input: IterableInput<T>, name: string): IterableSource<T> {
-  requireArgument(
-    typeof input === "function" || iteratorMethod(input) !== undefined || isWebStream(input),
-    `source "${name}" must be an iterable, an async iterable, a function that returns one, or a Source; it is ${preview(input)}`,
-  );
+  // Not requireArgument: the text of a large array would be made each time only to be thrown away.
+  if (typeof input !== "function" && iteratorMethod(input) === undefined && !isWebStream(input))
+    throw new StreamError(
+      "E_ARGUMENT",
+      `source "${name}" must be an iterable, an async iterable, a function that returns one, or a Source; it is ${preview(input)}`,
+    );
   const oneShot = isOneShot(input);
   /** Iterators already handed out: an object may give the same one each time without being one itself. */
   const begun = new WeakSet<object>();
@@ -62,6 +64,7 @@ export function iterableSource<T>(input: IterableInput<T>, name: string): Iterab
     name,
     bounded: true,
     oneShot,
+    replays: !oneShot,
     async connect(context) {
       return new SinglePartition(name, (position) => open(input, position ?? 0, { name, oneShot, begun, context }));
     },

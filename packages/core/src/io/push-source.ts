@@ -69,6 +69,7 @@ export function pushSource<T>(options: PushSourceOptions): PushSource<T> {
   return {
     name,
     bounded: true,
+    replays: false,
     connect: async ({ logger }) => buffer.connect(logger),
     push: (value) => buffer.push(value),
     end: () => buffer.end(),

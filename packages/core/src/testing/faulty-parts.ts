@@ -37,8 +37,16 @@ export function faultySource<T>(source: Source<T>, faults: FaultPoints): Source<
   };
 }
 
-function flags({ bounded, partitioned }: Source<unknown>): Pick<Source<unknown>, "bounded" | "partitioned"> {
-  return { ...(bounded === undefined ? {} : { bounded }), ...(partitioned === undefined ? {} : { partitioned }) };
+function flags({
+  bounded,
+  partitioned,
+  replays,
+}: Source<unknown>): Pick<Source<unknown>, "bounded" | "partitioned" | "replays"> {
+  return {
+    ...(bounded === undefined ? {} : { bounded }),
+    ...(partitioned === undefined ? {} : { partitioned }),
+    ...(replays === undefined ? {} : { replays }),
+  };
 }
 
 function faultySourceConnection<T>(
