@@ -1,18 +1,21 @@
 import type { Key, Origin } from "../element.js";
 import type { Batch } from "../stage.js";
 
-/** Values on their way to one write, as columns. */
+/** What travels beside one value. */
+type Column<V> = readonly (V | undefined)[] | null;
+
+/** Values on their way to one write, as columns; a column is null where none of the values has it. */
 export interface WriteGroup {
   readonly values: readonly unknown[];
-  readonly keys: readonly (Key | undefined)[];
-  readonly times: readonly (number | undefined)[];
-  readonly origins: readonly (Origin | undefined)[];
+  readonly keys: Column<Key>;
+  readonly times: Column<number>;
+  readonly origins: Column<Origin>;
   readonly firstSeen: number;
 }
 
 interface Part {
   readonly batch: Batch;
-  readonly origins: readonly (Origin | undefined)[] | null;
+  readonly origins: Column<Origin>;
   readonly since: number;
   from: number;
 }
@@ -24,7 +27,7 @@ export class Lane {
   /** Writes in flight. */
   writing = 0;
 
-  add(batch: Batch, origins: readonly (Origin | undefined)[] | null, now: number): void {
+  add(batch: Batch, origins: Column<Origin>, now: number): void {
     this.#parts.push({ batch, origins, since: now, from: 0 });
     this.size += batch.values.length;
   }
@@ -34,45 +37,72 @@ export class Lane {
     return this.#parts[0]?.since ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Takes the next values, at most `count`. */
-  take(count: number): WriteGroup {
+  /**
+   * Takes the next values, at most `count`. A batch is never cut only to fill a write up, unless `fill`: a batch that fits is handed on as
+   * it is, without a copy.
+   */
+  take(count: number, fill: boolean): WriteGroup {
     const firstSeen = this.since;
-    const first = this.#parts[0] as Part;
-    if (first.from === 0 && first.batch.values.length <= count && (this.#parts.length === 1 || first.batch.values.length === count)) {
-      this.#parts.shift();
-      this.size -= first.batch.values.length;
-      return whole(first, firstSeen);
-    }
-    const group = { values: [] as unknown[], keys: [] as (Key | undefined)[], times: [] as (number | undefined)[], origins: [] as (Origin | undefined)[], firstSeen };
-    while (group.values.length < count && this.#parts.length > 0) {
-      const part = this.#parts[0] as Part;
-      const end = Math.min(part.batch.values.length, part.from + count - group.values.length);
-      for (let i = part.from; i < end; i++) {
-        group.values.push(part.batch.values[i]);
-        group.keys.push(part.batch.keys?.[i]);
-        group.times.push(part.batch.times?.[i]);
-        group.origins.push(part.origins?.[i]);
-      }
+    const pieces: Piece[] = [];
+    let taken = 0;
+    while (taken < count) {
+      const part = this.#parts[0];
+      if (part === undefined) break;
+      const left = part.batch.values.length - part.from;
+      if (!fill && taken > 0 && taken + left > count) break;
+      const end = part.from + Math.min(left, count - taken);
+      pieces.push({ part, from: part.from, to: end });
+      taken += end - part.from;
+      part.from = end;
       if (end === part.batch.values.length) this.#parts.shift();
-      else part.from = end;
     }
-    this.size -= group.values.length;
-    return group;
+    this.size -= taken;
+    return groupOf(pieces, firstSeen);
   }
 }
 
-function whole({ batch, origins }: Part, firstSeen: number): WriteGroup {
-  const none: undefined[] = new Array(batch.values.length).fill(undefined);
-  return { values: batch.values, keys: batch.keys ?? none, times: batch.times ?? none, origins: origins ?? none, firstSeen };
+/** Values `from` up to, not including, `to` of a part. */
+interface Piece {
+  readonly part: Part;
+  readonly from: number;
+  readonly to: number;
+}
+
+function groupOf(pieces: readonly Piece[], firstSeen: number): WriteGroup {
+  return {
+    values: joined(pieces, ({ batch }) => batch.values) as readonly unknown[],
+    keys: joined(pieces, ({ batch }) => batch.keys),
+    times: joined(pieces, ({ batch }) => batch.times),
+    origins: joined(pieces, ({ origins }) => origins),
+    firstSeen,
+  };
+}
+
+/** A column of all pieces, one behind the other. */
+function joined<V>(pieces: readonly Piece[], columnOf: (part: Part) => Column<V>): Column<V> {
+  const first = pieces[0];
+  if (first !== undefined && pieces.length === 1) {
+    const column = columnOf(first.part);
+    if (column === null || (first.from === 0 && first.to === column.length)) return column;
+    return column.slice(first.from, first.to);
+  }
+  if (pieces.every(({ part }) => columnOf(part) === null)) return null;
+  const all: (V | undefined)[] = [];
+  for (const { part, from, to } of pieces) {
+    const column = columnOf(part);
+    for (let i = from; i < to; i++) all.push(column?.[i]);
+  }
+  return all;
 }
 
 /** The values at these places. */
 export function selectGroup(group: WriteGroup, places: readonly number[]): WriteGroup {
+  const select = <V>(column: Column<V>): Column<V> => (column === null ? null : places.map((i) => column[i]));
   return {
     values: places.map((i) => group.values[i]),
-    keys: places.map((i) => group.keys[i]),
-    times: places.map((i) => group.times[i]),
-    origins: places.map((i) => group.origins[i]),
+    keys: select(group.keys),
+    times: select(group.times),
+    origins: select(group.origins),
     firstSeen: group.firstSeen,
   };
 }

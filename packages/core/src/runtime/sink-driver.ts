@@ -1,25 +1,25 @@
 import type { Clock, SinkCommit, SinkWriter } from "../connector.js";
 import { durationMs } from "../duration.js";
 import type { Key, Origin } from "../element.js";
-import { requireArgument, StreamError } from "../errors.js";
+import { messageOf, requireArgument, StreamError } from "../errors.js";
 import type { SinkVertex } from "../graph/graph.js";
 import { type DeadLetter, planRetry } from "../policy.js";
-import { Batch, type EndKind, type Item, type OperatorCounters } from "../stage.js";
+import { Batch, type EndKind, type Item, MAX_BATCH, type OperatorCounters } from "../stage.js";
 import { keyText } from "../state/codec.js";
 import type { Channel } from "./channel.js";
 import { originsOfInput } from "./failures.js";
 import type { Inbox } from "./inbox.js";
 import { Lane } from "./lane.js";
 import type { Actor, Scheduler } from "./scheduler.js";
-import { type Rejected, waitFor, writeGroup, type WriteWorld } from "./write-group.js";
+import { flushWriter, type Rejected, writeGroup, type WriteWorld } from "./write-group.js";
 
 export interface SinkListener {
   /** Every value before the barrier has its final outcome, and the writer has flushed. */
   sinkPassed(driver: SinkDriver, epoch: number, commit: SinkCommit | undefined): void;
-  sinkEnded(driver: SinkDriver, commit: SinkCommit | undefined): void;
+  sinkEnded(driver: SinkDriver, epoch: number, commit: SinkCommit | undefined): void;
   isAbandoned(epoch: number): boolean;
   /** The epoch a flush at the end belongs to. */
-  endEpoch(): number;
+  endEpoch(driver: SinkDriver): number;
 }
 
 export interface SinkWorld {
@@ -35,7 +35,6 @@ export interface SinkWorld {
 /** A barrier or end that has come; it passes when everything before it is out. */
 type Mark = { readonly kind: "barrier"; readonly epoch: number } | { readonly kind: "end"; readonly how: EndKind };
 
-const DEFAULT_BATCH_SIZE = 500;
 const DEFAULT_ATTEMPTS = 10;
 const STEPS_A_TURN = 16;
 
@@ -51,6 +50,8 @@ export class SinkDriver implements Actor {
   readonly #world: SinkWorld;
   readonly #write: WriteWorld;
   readonly #size: number;
+  /** Somebody asked for a size, so writes have it wherever there are enough values. */
+  readonly #fills: boolean;
   readonly #withinMs: number | undefined;
   readonly #lanes: readonly Lane[];
   readonly #writersALane: number;
@@ -71,7 +72,8 @@ export class SinkDriver implements Actor {
     this.#errorChannels = errorChannels;
     this.#world = world;
     const batch = settings.batch ?? sink.batch;
-    this.#size = batch?.size ?? DEFAULT_BATCH_SIZE;
+    this.#size = batch?.size ?? MAX_BATCH;
+    this.#fills = batch !== undefined;
     requireArgument(Number.isInteger(this.#size) && this.#size >= 1, `sink "${vertex.id}": batch.size must be a whole number from 1; it is ${this.#size}`);
     this.#withinMs = batch?.within === undefined ? undefined : durationMs(batch.within, `sink "${vertex.id}": batch.within`);
     const concurrency = settings.concurrency ?? sink.concurrency ?? 1;
@@ -93,7 +95,6 @@ export class SinkDriver implements Actor {
       written: (count) => {
         world.counters.out += count;
       },
-      retried: () => {},
     };
     for (const channel of errorChannels) channel.wakeProducer = () => world.scheduler.ready(this);
   }
@@ -107,9 +108,15 @@ export class SinkDriver implements Actor {
     return this.#inFlight + (this.#flushing ? 1 : 0);
   }
 
+  /** Work before a barrier, or the barrier itself, is here and not done. */
+  get holding(): boolean {
+    return this.inFlight > 0 && (this.#mark !== undefined || this.inbox.waiting);
+  }
+
   step(): boolean {
     if (this.#ended || this.#flushing) return false;
-    for (let i = 0; i < STEPS_A_TURN && this.#takesMore(); i++) {
+    let steps = 0;
+    for (; steps < STEPS_A_TURN && this.#takesMore(); steps++) {
       const incoming = this.inbox.next(() => true);
       if (incoming === undefined) break;
       this.#world.scheduler.progress++;
@@ -118,7 +125,7 @@ export class SinkDriver implements Actor {
     }
     this.#startWrites();
     if (this.#mark !== undefined && this.#buffered === 0 && this.#inFlight === 0) this.#flush();
-    return false;
+    return steps === STEPS_A_TURN && this.#takesMore();
   }
 
   abandon(epoch: number): void {
@@ -171,7 +178,7 @@ export class SinkDriver implements Actor {
   }
 
   #begin(lane: Lane): void {
-    const group = lane.take(this.#size);
+    const group = lane.take(this.#size, this.#fills);
     lane.writing++;
     this.#inFlight++;
     this.#buffered -= group.values.length;
@@ -208,20 +215,17 @@ export class SinkDriver implements Actor {
     }
     const letters = group.values.map((value, i): DeadLetter<unknown> => {
       const { class: errorClass, code, message } = error;
-      return { value, error: { class: errorClass, code, message }, operator: this.vertex.id, origin: group.origins[i], attempts, firstSeen: group.firstSeen, topology };
+      return { value, error: { class: errorClass, code, message }, operator: this.vertex.id, origin: group.origins?.[i], attempts, firstSeen: group.firstSeen, topology };
     });
-    const origins = group.origins.every((origin) => origin !== undefined) ? (group.origins as Origin[]) : null;
-    const keys = group.keys.every((key) => key !== undefined) ? (group.keys as Key[]) : null;
-    const times = group.times.every((time) => time !== undefined) ? (group.times as number[]) : null;
-    this.#pushError(new Batch(letters, times, keys, origins, null, undefined));
+    this.#pushError(new Batch(letters, complete(group.times), complete(group.keys), complete(group.origins), null, undefined));
   }
 
   #flush(): void {
     const mark = this.#mark as Mark;
     const { listener, scheduler } = this.#world;
     this.#flushing = true;
-    const epoch = mark.kind === "barrier" ? mark.epoch : listener.endEpoch();
-    this.#flushWriter(epoch).then(
+    const epoch = mark.kind === "barrier" ? mark.epoch : listener.endEpoch(this);
+    flushWriter(this.#write, epoch).then(
       (commit) => {
         this.#flushing = false;
         this.#mark = undefined;
@@ -232,32 +236,22 @@ export class SinkDriver implements Actor {
         } else {
           this.#pushError({ kind: "end", how: mark.how });
           this.close();
-          listener.sinkEnded(this, commit);
+          listener.sinkEnded(this, epoch, commit);
         }
         scheduler.ready(this);
       },
-      (error) => scheduler.fail(error instanceof StreamError ? error : new StreamError("E_SINK", `sink "${this.vertex.id}" could not flush: ${error instanceof Error ? error.message : error}`, { cause: error, operator: this.vertex.id })),
+      (error) => scheduler.fail(error instanceof StreamError ? error : new StreamError("E_SINK", `sink "${this.vertex.id}" could not flush: ${messageOf(error)}`, { cause: error, operator: this.vertex.id })),
     );
-  }
-
-  /** A flush that fails in passing is tried again like a write: nothing was confirmed yet. */
-  async #flushWriter(epoch: number): Promise<SinkCommit | undefined> {
-    const { writer, retry, clock, signal } = this.#write;
-    if (writer.flush === undefined) return undefined;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return (await writer.flush(epoch)) ?? undefined;
-      } catch (error) {
-        const passing = (error as { class?: unknown }).class === "transient" || (error as { class?: unknown }).class === "throttled";
-        if (!passing || attempt >= retry.attempts) throw error;
-        await waitFor(clock, Math.min(retry.maxDelayMs, retry.delayMs * 2 ** (attempt - 1)), signal);
-      }
-    }
   }
 
   #pushError(item: Item): void {
     for (const channel of this.#errorChannels) channel.push(item);
   }
+}
+
+/** A column that has a value everywhere; else there is none. */
+function complete<V>(column: readonly (V | undefined)[] | null): readonly V[] | null {
+  return column?.every((each) => each !== undefined) === true ? (column as readonly V[]) : null;
 }
 
 /** The same key always has the same lane. */

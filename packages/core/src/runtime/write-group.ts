@@ -1,5 +1,5 @@
-import { type Clock, type SinkWriter, WriteError, type WriteOutcome } from "../connector.js";
-import { originId } from "../element.js";
+import { type Clock, type SinkWriter, type WriteContext, WriteError, type WriteOutcome } from "../connector.js";
+import { type Key, type Origin, originId } from "../element.js";
 import { StreamError } from "../errors.js";
 import { backoffMs, type ErrorClass, type RetryPlan } from "../policy.js";
 import { classify } from "./failures.js";
@@ -28,7 +28,14 @@ export interface WriteWorld {
   retried(count: number): void;
 }
 
-type Failure = { readonly class: ErrorClass; readonly code: string; readonly message: string; readonly retryAfterMs?: number | undefined; readonly atomic: boolean; readonly cause: unknown };
+type Failure = {
+  readonly class: ErrorClass;
+  readonly code: string;
+  readonly message: string;
+  readonly retryAfterMs?: number | undefined;
+  readonly atomic: boolean;
+  readonly cause: unknown;
+};
 
 /**
  * Writes a group until every value of it has its final outcome: written, or rejected. Passing failures are retried; a group refused as a
@@ -43,7 +50,9 @@ export async function writeGroup(world: WriteWorld, group: WriteGroup): Promise<
       world.written(left.values.length);
       return;
     }
-    const next = Array.isArray(result) ? settleEach(world, left, result as readonly WriteOutcome[], attempt) : await settleWhole(world, left, result as Failure, attempt);
+    const next = Array.isArray(result)
+      ? settleEach(world, left, result as readonly WriteOutcome[], attempt)
+      : await settleWhole(world, left, result as Failure, attempt);
     if (next === undefined) return;
     left = next.group;
     const waitMs = Math.max(next.retryAfterMs ?? 0, backoffMs(world.retry, attempt, world.random));
@@ -56,32 +65,79 @@ export async function writeGroup(world: WriteWorld, group: WriteGroup): Promise<
   }
 }
 
+/** What travels beside the values of a write. Columns nobody looks at are not made. */
+class GroupContext implements WriteContext {
+  readonly signal: AbortSignal;
+  readonly attempt: number;
+  readonly #group: WriteGroup;
+  #ids: readonly (string | undefined)[] | undefined;
+  #none: undefined[] | undefined;
+
+  constructor(signal: AbortSignal, attempt: number, group: WriteGroup) {
+    this.signal = signal;
+    this.attempt = attempt;
+    this.#group = group;
+  }
+
+  get ids(): readonly (string | undefined)[] {
+    this.#ids ??= this.origins.map((origin) => (origin === undefined ? undefined : originId(origin)));
+    return this.#ids;
+  }
+
+  get keys(): readonly (Key | undefined)[] {
+    return this.#group.keys ?? this.#nothing();
+  }
+
+  get times(): readonly (number | undefined)[] {
+    return this.#group.times ?? this.#nothing();
+  }
+
+  get origins(): readonly (Origin | undefined)[] {
+    return this.#group.origins ?? this.#nothing();
+  }
+
+  #nothing(): readonly undefined[] {
+    this.#none ??= new Array(this.#group.values.length).fill(undefined);
+    return this.#none;
+  }
+}
+
 type Again = { readonly group: WriteGroup; readonly failure: Failure; readonly retryAfterMs: number | undefined };
 
-async function attemptWrite(world: WriteWorld, group: WriteGroup, attempt: number): Promise<"written" | readonly WriteOutcome[] | Failure> {
+async function attemptWrite(
+  world: WriteWorld,
+  group: WriteGroup,
+  attempt: number,
+): Promise<"written" | readonly WriteOutcome[] | Failure> {
   world.signal.throwIfAborted();
   try {
-    const outcomes = await world.writer.write(group.values, {
-      signal: world.signal,
-      attempt,
-      ids: group.origins.map((origin) => (origin === undefined ? undefined : originId(origin))),
-      keys: group.keys,
-      times: group.times,
-      origins: group.origins,
-    });
+    const outcomes = await world.writer.write(group.values, new GroupContext(world.signal, attempt, group));
     if (outcomes === undefined) return "written";
     if (outcomes.length !== group.values.length)
-      throw new StreamError("E_SINK_OUTCOMES", `sink "${world.sink}" returned ${outcomes.length} outcomes for ${group.values.length} values: write() must return one for each, or nothing`);
+      throw new StreamError(
+        "E_SINK_OUTCOMES",
+        `sink "${world.sink}" returned ${outcomes.length} outcomes for ${group.values.length} values: write() must return one for each, or nothing`,
+      );
     return outcomes.every((outcome) => outcome === "written") ? "written" : outcomes;
   } catch (error) {
     if (world.signal.aborted) throw error;
     if (error instanceof StreamError && error.code === "E_SINK_OUTCOMES") throw error;
-    return { ...classify(error, "transient"), retryAfterMs: error instanceof WriteError ? error.retryAfterMs : undefined, atomic: error instanceof WriteError && error.atomic, cause: error };
+    return {
+      ...classify(error, "transient"),
+      retryAfterMs: error instanceof WriteError ? error.retryAfterMs : undefined,
+      atomic: error instanceof WriteError && error.atomic,
+      cause: error,
+    };
   }
 }
 
 /** One outcome a value: the written ones are done, the hopeless ones rejected, the rest is to be tried again. */
-function settleEach(world: WriteWorld, group: WriteGroup, outcomes: readonly WriteOutcome[], attempt: number): Again | undefined {
+function settleEach(
+  world: WriteWorld,
+  group: WriteGroup,
+  outcomes: readonly WriteOutcome[],
+  attempt: number,
+): Again | undefined {
   const again: number[] = [];
   let failure: Failure | undefined;
   let written = 0;
@@ -104,7 +160,12 @@ function settleEach(world: WriteWorld, group: WriteGroup, outcomes: readonly Wri
   return failure === undefined ? undefined : { group: selectGroup(group, again), failure, retryAfterMs };
 }
 
-async function settleWhole(world: WriteWorld, group: WriteGroup, failure: Failure, attempt: number): Promise<Again | undefined> {
+async function settleWhole(
+  world: WriteWorld,
+  group: WriteGroup,
+  failure: Failure,
+  attempt: number,
+): Promise<Again | undefined> {
   if (isRetryable(failure.class, world.repeatable)) return { group, failure, retryAfterMs: failure.retryAfterMs };
   const count = group.values.length;
   if (failure.class === "poison" && count > 1 && (world.repeatable || failure.atomic)) {
@@ -119,7 +180,12 @@ async function settleWhole(world: WriteWorld, group: WriteGroup, failure: Failur
 }
 
 function isRetryable(errorClass: ErrorClass, repeatable: boolean): boolean {
-  return errorClass === "transient" || errorClass === "throttled" || errorClass === "conflict" || (errorClass === "unknown-outcome" && repeatable);
+  return (
+    errorClass === "transient" ||
+    errorClass === "throttled" ||
+    errorClass === "conflict" ||
+    (errorClass === "unknown-outcome" && repeatable)
+  );
 }
 
 /** Waits by the run's clock; rejects at once when the run is aborted. */
