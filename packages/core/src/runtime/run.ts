@@ -233,7 +233,7 @@ class RunningTopology implements Run {
     }
     for (const { id, source } of sources) {
       if (this.#failure !== undefined) return;
-      this.#sources.set(id, await source.connect({ ...context, startAt: this.#options.startAt ?? "earliest" }));
+      this.#sources.set(id, await source.connect({ ...context, taskMode: taskMode(this.#graph).mode, startAt: this.#options.startAt ?? "earliest" }));
     }
     checkStore(this.#graph, this.#options, this.#sources);
     for (const [id, connection] of this.#sources) await connection.subscribe(this.#assignment.listener(id));

@@ -19,6 +19,7 @@ export function testContext(given: Partial<SourceContext> = {}): SourceContext {
     clock: systemClock,
     random: Math.random,
     logger: silent,
+    taskMode: "one",
     startAt: "earliest",
     ...given,
   };
