@@ -1,6 +1,6 @@
 import type { Key } from "../element.js";
-import { StreamError } from "../errors.js";
 import { MAX_BATCH } from "../stage.js";
+import { keysOf } from "./key-order.js";
 import type { Work } from "./work.js";
 
 /** Which value that waits is begun next. */
@@ -96,13 +96,7 @@ export class ByKey implements Admission {
   }
 
   add(work: Work): void {
-    const { keys } = work.batch;
-    if (keys === null)
-      throw new StreamError(
-        "E_ARGUMENT",
-        `${this.#where}: order "key" needs a keyed stream: call keyBy() before, or use order "input" or "any"`,
-        { operator: this.#where },
-      );
+    const keys = keysOf(work, this.#where);
     for (let place = 0; place < keys.length; place++) {
       const key = keys[place] as Key;
       const lane = this.#lanes.get(key);

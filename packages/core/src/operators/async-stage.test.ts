@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { batchOf, StageHarness } from "../../test/stage-harness.js";
 import type { StageContext } from "../stage.js";
+import { InTurn } from "./admission.js";
 import { AsyncStage } from "./async-stage.js";
+import { InputOrder } from "./outbox.js";
 import type { Work } from "./work.js";
 
 /** Settles a value when told to; some at once. */
@@ -28,7 +30,10 @@ class Probe extends AsyncStage {
 
 function setUp(onError: "fail" | "skip" = "skip", limit = 8): { harness: StageHarness; probe: Probe } {
   const harness = new StageHarness(
-    { kind: "probe", make: (context: StageContext) => new Probe(context, "input", limit) },
+    {
+      kind: "probe",
+      make: (context: StageContext) => new Probe(context, new InputOrder(context), new InTurn(), limit),
+    },
     { onError },
   );
   return { harness, probe: harness.stage as Probe };

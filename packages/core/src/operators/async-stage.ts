@@ -1,14 +1,8 @@
 import type { Batch, Emit, PartitionStatus, Stage, StageContext } from "../stage.js";
 import { MAX_BATCH } from "../stage.js";
-import { type Admission, ByKey, InTurn } from "./admission.js";
-import { CompletionOrder, InputOrder, type Outbox } from "./outbox.js";
+import type { Admission } from "./admission.js";
+import type { Outbox } from "./outbox.js";
 import type { Work } from "./work.js";
-
-/**
- * In which order results leave: "input" as the values came; "key" each key's as they came, one call of a key after another; "any" as they
- * are ready. In no order does a result pass a watermark.
- */
-export type AsyncOrder = "input" | "key" | "any";
 
 /**
  * A stage whose results come later. Begins at most `limit` values at a time, lets results out in order, a tick's results together, and
@@ -31,17 +25,17 @@ export abstract class AsyncStage implements Stage {
     this.begin(work, place);
   };
 
-  constructor(context: StageContext, order: AsyncOrder, limit: number) {
+  constructor(context: StageContext, outbox: Outbox, admission: Admission, limit: number) {
     this.context = context;
-    this.#outbox = order === "input" ? new InputOrder(context) : new CompletionOrder(context);
-    this.#admission = order === "key" ? new ByKey(context.operator) : new InTurn();
+    this.#outbox = outbox;
+    this.#admission = admission;
     this.#limit = limit;
   }
 
   /** Does what is to be done for the value at this place; ends in settle() or giveUp(), at once or later. */
   protected abstract begin(work: Work, place: number): void;
 
-  /** Called after a round of begin(). */
+  /** Called whenever all that may be begun has been. */
   protected begunAll(): void {}
 
   /** Ends what is going on: nobody wants its results any more. */
@@ -112,6 +106,14 @@ export abstract class AsyncStage implements Stage {
     this.#settled(work, place);
   }
 
+  /** Settles several values before the next are begun. */
+  protected together(settleAll: () => void): void {
+    this.#filling = true;
+    settleAll();
+    this.#filling = false;
+    this.#goOn();
+  }
+
   #isFull(): boolean {
     return !this.#over && (this.#admission.full || this.#outbox.size >= MAX_BATCH + this.#limit);
   }
@@ -120,12 +122,14 @@ export abstract class AsyncStage implements Stage {
     this.#begun--;
     this.#outbox.settled(work, place);
     this.#admission.settled(work, place);
-    if (this.#filling) return;
+    if (!this.#filling) this.#goOn();
+  }
+
+  #goOn(): void {
     this.#fill();
-    if (!this.#flushQueued && this.#outbox.ready) {
-      this.#flushQueued = true;
-      queueMicrotask(this.#flushLater);
-    }
+    if (this.#flushQueued || !this.#outbox.ready) return;
+    this.#flushQueued = true;
+    queueMicrotask(this.#flushLater);
   }
 
   /** Begins what may begin. A value that is settled at once makes room for the next: that is a turn of this loop, not a call in a call. */

@@ -1,10 +1,12 @@
 import { type Duration, durationMs } from "../duration.js";
-import { requireArgument } from "../errors.js";
 import { type CallContext, planRetry, type RetryPlan, type RetryPolicy } from "../policy.js";
 import type { OperatorSpec, StageContext } from "../stage.js";
-import { type AsyncOrder, AsyncStage } from "./async-stage.js";
+import { ByKey, InTurn } from "./admission.js";
+import { type AsyncOrder, orderFlags, requireOrder } from "./async-order.js";
+import { AsyncStage } from "./async-stage.js";
 import { Caller } from "./caller.js";
 import { requireCount } from "./keyed-stage.js";
+import { CompletionOrder, InputOrder } from "./outbox.js";
 import type { Work } from "./work.js";
 
 /** How an asynchronous function is called. The policy for values that fail is added where streams are described. */
@@ -42,24 +44,6 @@ export function mapAsync<T, U>(
   };
 }
 
-/** The order that was asked for, "input" by default. */
-export function requireOrder(order: AsyncOrder = "input", what: string): AsyncOrder {
-  requireArgument(
-    order === "input" || order === "key" || order === "any",
-    `${what}: order must be "input", "key" or "any"; it is ${JSON.stringify(order)}`,
-  );
-  return order;
-}
-
-/** What the planner must know of an order. */
-export function orderFlags(order: AsyncOrder): Pick<OperatorSpec, "unordered" | "reads" | "lowers"> {
-  return {
-    unordered: order !== "input",
-    reads: { keys: order === "key" },
-    ...(order === "any" ? { lowers: "results leave in the order in which they are ready" } : {}),
-  };
-}
-
 interface Plan<T, U> {
   readonly fn: (value: T, context: CallContext) => PromiseLike<U>;
   readonly order: AsyncOrder;
@@ -74,7 +58,9 @@ class MapAsyncStage<T, U> extends AsyncStage {
   readonly #fallback: ((value: T, error: unknown) => U) | undefined;
 
   constructor(context: StageContext, { fn, order, concurrency, timeoutMs, retry, fallback }: Plan<T, U>) {
-    super(context, order, concurrency);
+    // Values of a key that run one after another have their results in order already.
+    const outbox = order === "input" ? new InputOrder(context) : new CompletionOrder(context);
+    super(context, outbox, order === "key" ? new ByKey(context.operator) : new InTurn(), concurrency);
     this.#fallback = fallback;
     this.#caller = new Caller<T, U, Work>(context, {
       what: `a call of ${context.operator}`,

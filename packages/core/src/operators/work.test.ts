@@ -40,6 +40,7 @@ describe("Work", () => {
     work.drop(2);
     const rest = work.takePrefix();
     expect([rest?.values, rest?.times, work.has(1), work.has(2)]).toEqual([["b"], [1], true, false]);
+    expect([work.settled(2), new Work(timed([1])).settled(0)]).toEqual([true, false]);
   });
 
   it("gives the results of places in any order", () => {

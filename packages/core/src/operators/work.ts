@@ -71,6 +71,11 @@ export class Work<R = unknown> {
     return this.batch.pick(places).withValues(places.map((place) => this.#results[place] as R));
   }
 
+  /** Whether the value at this place has a result, or never will. */
+  settled(place: number): boolean {
+    return this.#states[place] !== PENDING;
+  }
+
   /** Whether the value at this place has a result. */
   has(place: number): boolean {
     return this.#states[place] === DONE;
