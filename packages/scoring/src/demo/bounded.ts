@@ -102,9 +102,13 @@ export function scoreHere(logger: Logger): ScoreLog {
       const stop = (): void => void pipeline.run.stop().catch(() => {});
       signal.addEventListener("abort", stop, { once: true });
       const timer = setInterval(() => {
-        const { received, checkpoints, deadLetters, late } = stats.counts();
-        const done = Math.min(total, pipeline.doneBefore + received);
-        progress(done, `checkpoints ${checkpoints}`, `late ${grouped(late)}`, `dead ${grouped(deadLetters)}`);
+        const { checkpoints, deadLetters, late } = stats.counts();
+        progress(
+          Math.min(total, pipeline.doneBefore + stats.handled),
+          `checkpoints ${checkpoints}`,
+          `late ${grouped(late)}`,
+          `dead ${grouped(deadLetters)}`,
+        );
       }, REFRESH_MS);
       try {
         await pipeline.run.done;

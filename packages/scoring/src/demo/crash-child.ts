@@ -5,7 +5,8 @@ import { PipelineStats } from "./pipeline-stats.js";
 /** What the child says to its parent. */
 export interface ChildReport {
   readonly doneBefore: number;
-  readonly received: number;
+  /** Messages that came to their end since the start. */
+  readonly handled: number;
   readonly checkpoints: number;
 }
 
@@ -26,8 +27,8 @@ async function main(): Promise<void> {
     void process.stderr.write(`${message} ${JSON.stringify(fields ?? {})}\n`);
   const pipeline = await Pipeline.start(ports, stats, true, { debug: () => {}, info: () => {}, warn, error: warn });
   const tell = (): void => {
-    const { received, checkpoints } = stats.counts();
-    process.send?.({ doneBefore: pipeline.doneBefore, received, checkpoints } satisfies ChildReport);
+    const { checkpoints } = stats.counts();
+    process.send?.({ doneBefore: pipeline.doneBefore, handled: stats.handled, checkpoints } satisfies ChildReport);
   };
   const timer = setInterval(tell, REPORT_MS);
   await pipeline.run.done;

@@ -3,69 +3,57 @@ import { fileURLToPath } from "node:url";
 import type { ScoreLog } from "./bounded.js";
 import type { ChildReport } from "./crash-child.js";
 import type { DataDirectory } from "./data-directory.js";
+import { killWithin, type Moment, randomKills } from "./kill-plan.js";
 import { grouped, type Screen } from "./screen.js";
 
-const MIN_KILLS = 10;
-const EXTRA_KILLS = 4;
-/** The share of kills that come at any moment after a start, however far the pipeline is. */
-const ANY_MOMENT = 0.3;
-const ANY_MOMENT_MS = 1_500;
-const JITTER_MS = 400;
 const MAX_FAILED_STARTS = 3;
 
 const CHILD = fileURLToPath(new URL("./crash-child.ts", import.meta.url));
 
-/** When a pipeline is to be killed: so long after its start, or so long after it has read so many messages. */
-type Moment = { readonly afterMs: number } | { readonly atMessage: number; readonly thenMs: number };
-
 /** Scores in a child process that is killed with SIGKILL at random moments, at least ten times, and started again each time. */
 export function scoreWithCrashes(screen: Screen): ScoreLog {
   return async (directory, total, progress, signal) => {
-    const moments = randomMoments(total);
+    const moments = randomKills(total, Math.random);
     let kills = 0;
+    let resumed = 0;
     let failedStarts = 0;
-    let restored = 0;
-    for (;;) {
-      const moment = moments[kills];
-      const life = new Life(directory, moment, (done) => progress(done, `${kills} kills`), signal);
+    while (!signal.aborted) {
+      const life = new Life(
+        directory,
+        moments[kills],
+        (done) => progress(Math.min(done, total), `${kills} kills`),
+        signal,
+      );
       const end = await life.ended;
-      if (signal.aborted) return;
+      if (life.doneBefore > 0) resumed++;
       if (end === "killed") {
         kills++;
         failedStarts = 0;
-        if (life.doneBefore > 0) restored++;
-        progress(life.done, `${kills} kills`);
-      } else if (end === "completed" && moment === undefined) {
+      } else if (end !== "completed") {
+        if (++failedStarts >= MAX_FAILED_STARTS)
+          throw new Error(`the pipeline ended by itself ${failedStarts} times: ${end}`);
+      } else if (kills < moments.length) {
+        moments[kills] = killWithin(life.lengthMs, Math.random);
+      } else {
         screen.line(
-          `killed ${kills} times with SIGKILL, ${restored} starts went on from a checkpoint; ${grouped(total)} messages scored to the end`,
+          `killed ${kills} times with SIGKILL; ${resumed} starts went on from a checkpoint; ${grouped(total)} messages scored to the end`,
         );
         return;
-      } else if (end !== "completed" && ++failedStarts >= MAX_FAILED_STARTS) {
-        throw new Error(`the pipeline ended by itself ${failedStarts} times: ${end}`);
       }
     }
   };
-}
-
-/** At least {@link MIN_KILLS}, spread over the log, some of them at any moment after a start. */
-function randomMoments(total: number): Moment[] {
-  const count = MIN_KILLS + Math.floor(Math.random() * (EXTRA_KILLS + 1));
-  const messages = Array.from({ length: count }, () => Math.floor(total * (0.02 + 0.9 * Math.random()))).sort(
-    (a, b) => a - b,
-  );
-  return messages.map((atMessage): Moment => {
-    if (Math.random() < ANY_MOMENT) return { afterMs: Math.random() * ANY_MOMENT_MS };
-    return { atMessage, thenMs: Math.random() * JITTER_MS };
-  });
 }
 
 /** One life of the pipeline's process. */
 class Life {
   /** "killed" by us, "completed", or how it ended otherwise. */
   readonly ended: Promise<string>;
+  /** Messages done before this life: more than none if a checkpoint was restored. */
   doneBefore = 0;
-  done = 0;
+  lengthMs = 0;
   readonly #child: ChildProcess;
+  readonly #startedAt = performance.now();
+  #timer: NodeJS.Timeout | undefined;
   #killed = false;
 
   constructor(
@@ -77,27 +65,33 @@ class Life {
     this.#child = fork(CHILD, [directory.path, JSON.stringify(directory.manifest)], {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
-    const kill = (): void => {
-      this.#killed = this.#child.kill("SIGKILL");
-    };
-    let timer = moment !== undefined && "afterMs" in moment ? setTimeout(kill, moment.afterMs) : undefined;
+    if (moment !== undefined && "afterMs" in moment) this.#killIn(moment.afterMs);
     this.#child.on("message", (message) => {
-      const { doneBefore, received } = message as ChildReport;
+      const { doneBefore, handled, checkpoints } = message as ChildReport;
       this.doneBefore = doneBefore;
-      this.done = doneBefore + received;
-      onProgress(this.done);
-      if (timer === undefined && moment !== undefined && "atMessage" in moment && this.done >= moment.atMessage)
-        timer = setTimeout(kill, moment.thenMs);
+      onProgress(doneBefore + handled);
+      if (moment === undefined || !("atMessage" in moment) || this.#timer !== undefined) return;
+      if (checkpoints > 0 && doneBefore + handled >= moment.atMessage) this.#killIn(moment.thenMs);
     });
-    signal.addEventListener("abort", kill, { once: true });
+    const abort = (): void => this.#kill();
+    signal.addEventListener("abort", abort, { once: true });
     this.ended = new Promise((resolve, reject) => {
       this.#child.on("error", reject);
       this.#child.on("exit", (code, signalName) => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", kill);
+        clearTimeout(this.#timer);
+        signal.removeEventListener("abort", abort);
+        this.lengthMs = performance.now() - this.#startedAt;
         if (this.#killed && signalName === "SIGKILL") resolve("killed");
         else resolve(code === 0 ? "completed" : `exit code ${code}, signal ${signalName}`);
       });
     });
+  }
+
+  #killIn(ms: number): void {
+    this.#timer = setTimeout(() => this.#kill(), ms);
+  }
+
+  #kill(): void {
+    this.#killed = this.#child.kill("SIGKILL");
   }
 }

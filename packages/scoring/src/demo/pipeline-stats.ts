@@ -58,6 +58,11 @@ export class PipelineStats implements ScoringObserver {
     this.#checkpoints++;
   }
 
+  /** How many messages have come to their end. Copies are not among them: nobody sees them go. */
+  get handled(): number {
+    return this.#scored + this.#deadLetters;
+  }
+
   counts(): PipelineCounts {
     return {
       received: this.#received,

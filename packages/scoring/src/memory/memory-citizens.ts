@@ -74,6 +74,11 @@ export class MemoryCitizens implements CitizenStore {
     };
   }
 
+  /** Everybody, at once and without fail: for comparisons. */
+  known(): CitizenProfile[] {
+    return [...this.#citizens.values()].map(({ profile }) => profile);
+  }
+
   snapshots(): Map<string, ScoreSnapshot> {
     return new Map([...this.#citizens].map(([citizenID, citizen]) => [citizenID, citizen.snapshot]));
   }

@@ -200,7 +200,7 @@ function activityWindow(
 ): ActivityWindow {
   const size = `${hours}h` as const;
   const spec = hours === 1 ? tumbling({ size }) : sliding({ size, slide: "1h" });
-  return events.window(summary, spec, {
+  return events.window(`${summary}-windows`, spec, {
     allowedLateness,
     late: (branch) =>
       branch
