@@ -72,7 +72,7 @@ export interface SqliteTable<C extends TableColumns, K extends keyof C = never> 
  * import { sqliteTable } from "@millrace/sqlite";
  * const scores = sqliteTable({ file: "app.db", table: "scores", columns: { citizen: "TEXT", score: "INTEGER" }, key: "citizen" });
  * await from([{ id: "ada", points: 7 }]).to(scores.sink({ row: ({ id, points }) => ({ citizen: id, score: points }) })).run();
- * const rows = await scores.rows();
+ * console.log(await scores.rows());
  * ```
  */
 export function sqliteTable<const C extends TableColumns, K extends keyof C & string>(

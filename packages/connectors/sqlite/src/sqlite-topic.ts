@@ -76,7 +76,7 @@ export interface SqliteTopic extends Topic, AsyncDisposable {
  * const events = sqliteTopic({ file: "app.db", name: "events" });
  * await events.append({ key: "ada", value: "hello" });
  * const text = new TextDecoder();
- * const lines = await from(events.source({ decode: ({ value }) => text.decode(value), stopAt: "latest" })).collect();
+ * console.log(await from(events.source({ decode: ({ value }) => text.decode(value), stopAt: "latest" })).collect());
  * await events.close();
  * ```
  */

@@ -165,7 +165,10 @@ class FileThread {
 /** From a build: the file beside this one. From source: the same in TypeScript, which tsx, a tool of the repository, has to load. */
 function startWorker(): Worker {
   const name = "millrace-sqlite";
-  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./file-worker.js", import.meta.url), { name });
+  if (!import.meta.url.endsWith(".ts")) {
+    // Not the process's own flags: --input-type, for one, would keep the thread from starting.
+    return new Worker(new URL("./file-worker.js", import.meta.url), { name, execArgv: [] });
+  }
   const source = new URL("../file-worker.ts", import.meta.url).href;
   const load = `import(${JSON.stringify(import.meta.resolve("tsx/esm/api"))}).then((tsx) => { tsx.register(); return import(${JSON.stringify(source)}); })`;
   return new Worker(load, { name, eval: true, execArgv: ["--conditions=millrace-source"] });

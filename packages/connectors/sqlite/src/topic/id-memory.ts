@@ -68,17 +68,22 @@ export function openWriter(
 }
 
 /** Counts a flush of the writer and forgets the ids that no replay can bring again. */
-export function forgetIds(statements: LogStatements, writer: number): FlushMark {
+export function forgetIds(
+  statements: LogStatements,
+  writer: number,
+): { readonly mark: FlushMark; readonly forgotten: number } {
   statements.prepare("UPDATE millrace_writers SET flushes = flushes + 1 WHERE id = ?").run(writer);
   const flush = flushesOf(statements, writer);
-  statements.prepare("DELETE FROM millrace_ids WHERE writer = ? AND flush < ?").run(writer, flush - KEPT_FLUSHES);
+  const { changes } = statements
+    .prepare("DELETE FROM millrace_ids WHERE writer = ? AND flush < ?")
+    .run(writer, flush - KEPT_FLUSHES);
   if (flush % KEPT_LEFTOVER_FLUSHES === 0)
     statements
       .prepare(
         "DELETE FROM millrace_ids WHERE writer IN (SELECT old.id FROM millrace_writers own JOIN millrace_writers old USING (producer, task) WHERE own.id = ? AND old.id < own.id)",
       )
       .run(writer);
-  return { writer, flush };
+  return { mark: { writer, flush }, forgotten: changes };
 }
 
 /** The ids of one batch. */

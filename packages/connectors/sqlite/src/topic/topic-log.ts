@@ -41,14 +41,16 @@ const AGE_CHECK_MS = 10_000;
 export class TopicLog {
   readonly #db: Connection;
   readonly #path: string;
+  readonly #idsAFlush: number;
   readonly #statements: LogStatements;
   readonly #ageChecked = new Map<number, number>();
   readonly #idsSinceFlush = new Map<number, number>();
   #unkeyed = 0;
 
-  constructor(db: Connection, path: string) {
+  constructor(db: Connection, path: string, idsAFlush: number = MAX_IDS_A_FLUSH) {
     this.#db = db;
     this.#path = path;
+    this.#idsAFlush = idsAFlush;
     this.#statements = new LogStatements(db);
   }
 
@@ -88,7 +90,7 @@ export class TopicLog {
 
   flushWriter({ writer }: { readonly writer: number }): FlushMark {
     this.#idsSinceFlush.delete(writer);
-    return inTransaction(this.#db, () => forgetIds(this.#statements, writer));
+    return inTransaction(this.#db, () => forgetIds(this.#statements, writer).mark);
   }
 
   /** Applies retention now, to the end. Returns how many messages went. */
@@ -174,9 +176,8 @@ export class TopicLog {
   #countIds(writer: number, count: number): boolean {
     const total = (this.#idsSinceFlush.get(writer) ?? 0) + count;
     this.#idsSinceFlush.set(writer, total);
-    if (total < MAX_IDS_A_FLUSH) return false;
+    if (total < this.#idsAFlush) return false;
     this.#idsSinceFlush.delete(writer);
-    forgetIds(this.#statements, writer);
-    return true;
+    return forgetIds(this.#statements, writer).forgotten > 0;
   }
 }

@@ -151,7 +151,7 @@ class DirectWriter<T> implements SinkWriter<T> {
     if (idsForgotten && !this.#toldForgotten) {
       this.#toldForgotten = true;
       context.logger.warn(
-        "a million ids without a checkpoint: a replay of older values would append them again. Take checkpoints more often",
+        "eight million ids without a checkpoint: older ones are forgotten, and a replay would append their messages again. Take checkpoints more often",
         { topic: settings.name },
       );
     }
