@@ -10,6 +10,8 @@ export interface TaskRequest {
 export interface TaskControl {
   start(request: TaskRequest): Promise<void>;
   stop(name: string): Promise<void>;
+  /** Whoever told of the change may not look at what became of it. */
+  failed(error: unknown): void;
 }
 
 interface Assigned {
@@ -26,8 +28,9 @@ export class Assignment {
   readonly #assigned = new Map<string, Assigned>();
   readonly #running = new Map<string, TaskRequest>();
   readonly #finished = new Set<string>();
+  /** Tasks whose partitions are being taken away. */
+  readonly #moving = new Set<string>();
   #turn: Promise<void> = Promise.resolve();
-  #moving = 0;
 
   constructor(mode: "one" | "per-partition", topology: string, sources: readonly string[], control: TaskControl) {
     this.#mode = mode;
@@ -36,9 +39,9 @@ export class Assignment {
     this.#control = control;
   }
 
-  /** Partitions are being taken away; a task that stops now has not finished. */
-  get moving(): boolean {
-    return this.#moving > 0;
+  /** Its partitions are being taken away: when it stops now it has not finished. */
+  isMoving(name: string): boolean {
+    return this.#moving.has(name);
   }
 
   get allFinished(): boolean {
@@ -71,7 +74,7 @@ export class Assignment {
 
   #inTurn(work: () => Promise<void>): Promise<void> {
     const turn = this.#turn.then(work);
-    this.#turn = turn.catch(() => {});
+    this.#turn = turn.catch((error) => this.#control.failed(error));
     return turn;
   }
 
@@ -81,29 +84,32 @@ export class Assignment {
     for (const partition of partitions) known.partitions.add(partition);
     this.#assigned.set(source, known);
     if (this.#sources.some((id) => !this.#assigned.has(id))) return;
-    for (const request of this.#wanted()) {
+    const wanted = this.#wanted().filter((request) => {
       const running = this.#running.get(request.name);
-      if (running !== undefined && same(running, request)) continue;
-      if (running !== undefined) await this.#end(request.name);
-      this.#running.set(request.name, request);
-      await this.#control.start(request);
-    }
+      return running === undefined || !same(running, request);
+    });
+    for (const { name } of wanted) if (this.#running.has(name)) await this.#end(name);
+    // All at once: one that finishes early must not look like the last of all.
+    for (const request of wanted) this.#running.set(request.name, request);
+    for (const request of wanted) await this.#control.start(request);
   }
 
   async #onLost(source: string, partitions: readonly string[], generation: number): Promise<void> {
     const known = this.#assigned.get(source);
     if (known === undefined) return;
-    for (const [name, request] of [...this.#running]) if (request.partitions.get(source)?.some((partition) => partitions.includes(partition)) === true) await this.#end(name);
+    for (const [name, request] of [...this.#running])
+      if (request.partitions.get(source)?.some((partition) => partitions.includes(partition)) === true)
+        await this.#end(name);
     known.generation = generation;
     for (const partition of partitions) known.partitions.delete(partition);
   }
 
   async #end(name: string): Promise<void> {
-    this.#moving++;
+    this.#moving.add(name);
     try {
       await this.#control.stop(name);
     } finally {
-      this.#moving--;
+      this.#moving.delete(name);
       this.#running.delete(name);
       this.#finished.delete(name);
     }
@@ -111,19 +117,36 @@ export class Assignment {
 
   #wanted(): TaskRequest[] {
     if (this.#sources.some((id) => this.count(id) === 0)) return [];
-    if (this.#mode === "one") return [{ name: this.#topology, partitions: new Map(this.#sources.map((id) => [id, [...(this.#assigned.get(id)?.partitions ?? [])]])) }];
+    if (this.#mode === "one")
+      return [
+        {
+          name: this.#topology,
+          partitions: new Map(this.#sources.map((id) => [id, [...(this.#assigned.get(id)?.partitions ?? [])]])),
+        },
+      ];
     const [first, ...others] = this.#sources.map((id) => [...(this.#assigned.get(id)?.partitions ?? [])]);
     for (const other of others)
       if (other.length !== first?.length || other.some((partition) => !first.includes(partition)))
-        throw new StreamError("E_PARTITION_COUNTS", `a task a partition needs the same partitions of every source, but "${this.#sources[0]}" has ${first?.length} and another has ${other.length}: give the topics equal partition counts, or leave out partitioned: true`);
-    return (first ?? []).map((partition) => ({ name: `${this.#topology}/${partition}`, partitions: new Map(this.#sources.map((id) => [id, [partition]])) }));
+        throw new StreamError(
+          "E_PARTITION_COUNTS",
+          `a task a partition needs the same partitions of every source, but "${this.#sources[0]}" has ${first?.length} and another has ${other.length}: give the topics equal partition counts, or leave out partitioned: true`,
+        );
+    return (first ?? []).map((partition) => ({
+      name: `${this.#topology}/${partition}`,
+      partitions: new Map(this.#sources.map((id) => [id, [partition]])),
+    }));
   }
 }
 
 function same(left: TaskRequest, right: TaskRequest): boolean {
   for (const [source, partitions] of right.partitions) {
     const other = left.partitions.get(source);
-    if (other === undefined || other.length !== partitions.length || partitions.some((partition) => !other.includes(partition))) return false;
+    if (
+      other === undefined ||
+      other.length !== partitions.length ||
+      partitions.some((partition) => !other.includes(partition))
+    )
+      return false;
   }
   return true;
 }

@@ -1,6 +1,17 @@
 import type { Clock } from "../connector.js";
 import type { OperatorVertex } from "../graph/graph.js";
-import { type Batch, type EndKind, ERROR, LATE, MAIN, type Emit, type Item, type OperatorCounters, type PartitionStatus, type Stage } from "../stage.js";
+import {
+  type Batch,
+  type Emit,
+  type EndKind,
+  ERROR,
+  type Item,
+  LATE,
+  MAIN,
+  type OperatorCounters,
+  type PartitionStatus,
+  type Stage,
+} from "../stage.js";
 import type { Channel } from "./channel.js";
 import type { Inbox, Incoming } from "./inbox.js";
 import type { Actor, Scheduler } from "./scheduler.js";
@@ -40,6 +51,8 @@ export class Chain implements Actor {
   readonly #clock: Clock;
   readonly #listener: ChainListener;
   readonly #channels: readonly Channel[];
+  /** Those that carry what the chain is for: while one of them is open it goes on. Late values and dead letters alone do not keep it. */
+  readonly #wanted: readonly Channel[];
   readonly #fullStages: readonly { readonly link: Link; readonly place: number }[];
   #cancelTimer: (() => void) | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -56,7 +69,13 @@ export class Chain implements Actor {
     this.#clock = clock;
     this.#listener = listener;
     this.#channels = links.flatMap((link) => [...link.routes.values()].flat());
-    this.#fullStages = links.map((link, place) => ({ link, place })).filter(({ link }) => link.stage.full !== undefined);
+    const main = links.flatMap((link) =>
+      [...link.routes].filter(([output]) => output !== LATE && output !== ERROR).flatMap(([, channels]) => channels),
+    );
+    this.#wanted = main.length > 0 ? main : this.#channels;
+    this.#fullStages = links
+      .map((link, place) => ({ link, place }))
+      .filter(({ link }) => link.stage.full !== undefined);
     links.forEach((link, place) => {
       link.emit = (batch, output = MAIN) => this.emit(place, batch, output);
     });
@@ -65,6 +84,11 @@ export class Chain implements Actor {
 
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** It has something to do and does it not, though nobody below is in its way. */
+  get holding(): boolean {
+    return this.#draining || (this.inbox.waiting && !this.#channels.some((channel) => channel.full));
   }
 
   /** After restore: stages may emit what they must before the first item. */
@@ -76,13 +100,13 @@ export class Chain implements Actor {
   step(): boolean {
     for (let i = 0; i < STEPS_A_TURN; i++) {
       if (this.#ended) return false;
+      if (this.#endedAt !== Number.POSITIVE_INFINITY) {
+        this.#finish(this.#endedAt + 1);
+        return false;
+      }
       // Behind an async stage that drains, timers still fire; nothing new is taken.
       if (this.#draining) {
         if (!this.#blocked()) this.#runTimers();
-        return false;
-      }
-      if (this.#endedAt !== Number.POSITIVE_INFINITY) {
-        this.#finish(this.#endedAt + 1);
         return false;
       }
       if (this.#blocked()) return false;
@@ -106,18 +130,22 @@ export class Chain implements Actor {
     if (next !== undefined) {
       next.counters.in += count;
       next.stage.onBatch(batch, next.emit, 0);
-      return this.#endedAt > place;
+      return this.#endedAt === Number.POSITIVE_INFINITY;
     }
     return this.#push(link, output, batch);
   }
 
   /** Passes a watermark on from behind a link. */
   watermarkFrom(place: number, time: number, idle: boolean): void {
-    if (!this.#ended) this.#watermark(place + 1, time, idle);
+    if (this.#ended) return;
+    this.#pushMark(this.links[place] as Link, { kind: "watermark", time, idle });
+    this.#watermark(place + 1, time, idle);
   }
 
   partitionFrom(place: number, status: PartitionStatus): void {
-    if (!this.#ended) this.#partition(place + 1, status);
+    if (this.#ended) return;
+    this.#pushStatus(this.links[place] as Link, status);
+    this.#partition(place + 1, status);
   }
 
   /** A link wants no more values. What it has emitted before stands. */
@@ -148,21 +176,19 @@ export class Chain implements Actor {
   }
 
   #blocked(): boolean {
-    let open = 0;
-    for (const channel of this.#channels) {
-      if (channel.closed) continue;
-      open++;
-      if (channel.full) return true;
+    if (this.#wanted.length > 0 && this.#wanted.every((channel) => channel.closed)) {
+      for (const channel of this.#channels) channel.push({ kind: "end", how: "complete" });
+      this.#over();
+      return true;
     }
-    if (open > 0 || this.#channels.length === 0) return false;
-    this.#over();
-    return true;
+    return this.#channels.some((channel) => channel.full);
   }
 
   #accepts(input: number): boolean {
     // While a barrier is awaited an input must be able to reach it, so buffers may grow over their bound for that long.
     const aligning = this.inbox.aligning;
-    for (const { link, place } of this.#fullStages) if (!(aligning && place === 0) && link.stage.full?.(place === 0 ? input : 0) === true) return false;
+    for (const { link, place } of this.#fullStages)
+      if (!(aligning && place === 0) && link.stage.full?.(place === 0 ? input : 0) === true) return false;
     return true;
   }
 
@@ -209,8 +235,12 @@ export class Chain implements Actor {
         link.stage.onPartition(status, link.emit);
         return;
       }
-      for (const [output, channels] of link.routes) if (output !== LATE && output !== ERROR) for (const channel of channels) channel.push(status);
+      this.#pushStatus(link, status);
     }
+  }
+
+  #pushStatus(link: Link, status: PartitionStatus): void {
+    for (const output of link.routes.keys()) if (output !== LATE && output !== ERROR) this.#push(link, output, status);
   }
 
   #barrier(epoch: number): void {

@@ -1,7 +1,15 @@
-import type { CheckpointConnection, CheckpointDelta, Clock, Logger, Position, SinkCommit, StateEntry } from "../connector.js";
+import type {
+  CheckpointConnection,
+  CheckpointDelta,
+  Clock,
+  Logger,
+  Position,
+  SinkCommit,
+  StateEntry,
+} from "../connector.js";
 import { messageOf, StreamError } from "../errors.js";
 import type { Chain } from "./chain.js";
-import { Deadline } from "./deadline.js";
+import { withDeadline } from "./deadline.js";
 import type { SinkDriver } from "./sink-driver.js";
 import type { SourceDriver } from "./source-driver.js";
 
@@ -34,6 +42,8 @@ export interface CoordinatorParts {
   readonly everyMs: number;
   readonly timeoutMs: number;
   readonly clock: Clock;
+  /** Ends with the run. */
+  readonly signal: AbortSignal;
   readonly logger: Logger;
   readonly failed: (error: unknown) => void;
   readonly completed: (durationMs: number, changes: number) => void;
@@ -58,6 +68,13 @@ interface Epoch {
   cancelTimeout: () => void;
 }
 
+/** What a sink's flush gave: committed with the first epoch from this one on that succeeds. */
+interface Flushed {
+  readonly sink: string;
+  readonly epoch: number;
+  readonly commit: SinkCommit;
+}
+
 /** So many checkpoints in a row may fail. */
 const MAX_FAILURES = 3;
 
@@ -74,9 +91,10 @@ export class Coordinator {
   #failures = 0;
   #lastFailure: unknown;
   #cancelNext: (() => void) | undefined;
-  #sinkStates: Map<string, Uint8Array>;
-  /** Outputs of transactional sinks whose epoch has not been committed yet. */
-  #commits: { readonly sink: string; readonly payload: unknown }[] = [];
+  /** As of the last commit. */
+  #sinkStates: ReadonlyMap<string, Uint8Array>;
+  /** In the order of the flushes; none of it has been committed yet. */
+  #flushed: Flushed[] = [];
   #extraChanges: readonly StateEntry[];
   #settled: (() => void)[] = [];
   #closed = false;
@@ -84,13 +102,15 @@ export class Coordinator {
   constructor(parts: CoordinatorParts, resumed: Resumed) {
     this.#parts = parts;
     this.#epoch = resumed.epoch;
-    this.#sinkStates = new Map(resumed.sinkStates);
+    this.#sinkStates = resumed.sinkStates;
     this.#extraChanges = resumed.changes;
   }
 
   /** There is something to commit to: a store, or a source that keeps positions. */
   get active(): boolean {
-    return this.#parts.target !== undefined || this.#parts.sources.some(({ connection }) => connection.commit !== undefined);
+    return (
+      this.#parts.target !== undefined || this.#parts.sources.some(({ connection }) => connection.commit !== undefined)
+    );
   }
 
   get epoch(): number {
@@ -105,9 +125,12 @@ export class Coordinator {
     return epoch <= this.#abandoned;
   }
 
-  /** The epoch that a flush at the end of the input belongs to. */
-  endEpoch(): number {
-    return this.#current !== undefined && !this.#current.committing ? this.#current.number : this.#epoch + 1;
+  /** The epoch that a sink's flush at the end of the input belongs to: the one under way, unless its barrier came before. */
+  endEpoch(driver: SinkDriver): number {
+    const current = this.#current;
+    return current !== undefined && !current.committing && !current.sinks.has(driver)
+      ? current.number
+      : this.#epoch + 1;
   }
 
   /** The barrier that ends a stop: resolves when its epoch is committed. */
@@ -146,14 +169,14 @@ export class Coordinator {
   }
 
   sinkPassed(driver: SinkDriver, epoch: number, commit: SinkCommit | undefined): void {
-    this.#keep(driver, commit);
+    this.#keep(driver, epoch, commit);
     if (this.#current?.number !== epoch) return;
     this.#current.sinks.add(driver);
     this.#check();
   }
 
-  sinkEnded(driver: SinkDriver, commit: SinkCommit | undefined): void {
-    this.#keep(driver, commit);
+  sinkEnded(driver: SinkDriver, epoch: number, commit: SinkCommit | undefined): void {
+    this.#keep(driver, epoch, commit);
     this.#check();
   }
 
@@ -166,7 +189,9 @@ export class Coordinator {
   waiting(): string | undefined {
     const epoch = this.#current;
     if (epoch === undefined) return undefined;
-    return epoch.committing ? `checkpoint ${epoch.number} waits for ${this.#parts.target?.store ?? "the source"} to commit` : `checkpoint ${epoch.number} waits for ${this.#holder(epoch)}`;
+    return epoch.committing
+      ? `checkpoint ${epoch.number} waits for ${this.#parts.target?.store ?? "the source"} to commit`
+      : `checkpoint ${epoch.number} waits for ${this.#holder(epoch)}`;
   }
 
   close(): void {
@@ -177,9 +202,8 @@ export class Coordinator {
     this.#wakeSettled();
   }
 
-  #keep(driver: SinkDriver, commit: SinkCommit | undefined): void {
-    if (commit?.state !== undefined) this.#sinkStates.set(driver.vertex.id, commit.state);
-    if (commit?.commit !== undefined) this.#commits.push({ sink: driver.vertex.id, payload: commit.commit });
+  #keep(driver: SinkDriver, epoch: number, commit: SinkCommit | undefined): void {
+    if (commit !== undefined) this.#flushed.push({ sink: driver.vertex.id, epoch, commit });
   }
 
   #scheduleNext(): void {
@@ -190,7 +214,16 @@ export class Coordinator {
 
   #newEpoch(): Epoch {
     const now = this.#parts.clock.now();
-    return { number: ++this.#epoch, startedAt: now, sources: new Set(), chains: new Map(), sinks: new Set(), positions: new Map(), committing: false, cancelTimeout: () => {} };
+    return {
+      number: ++this.#epoch,
+      startedAt: now,
+      sources: new Set(),
+      chains: new Map(),
+      sinks: new Set(),
+      positions: new Map(),
+      committing: false,
+      cancelTimeout: () => {},
+    };
   }
 
   #begin(): void {
@@ -233,7 +266,11 @@ export class Coordinator {
     if (this.#current !== epoch || epoch.committing) return;
     const holder = this.#holder(epoch);
     this.#abandoned = epoch.number;
-    this.#lastFailure = new StreamError("E_CHECKPOINT_STUCK", `checkpoints do not complete within ${this.#parts.timeoutMs} ms: ${holder} holds them. Raise checkpoint.timeout, or look why it is slow`, { operator: holder });
+    this.#lastFailure = new StreamError(
+      "E_CHECKPOINT_STUCK",
+      `checkpoints do not complete within ${this.#parts.timeoutMs} ms: ${holder} holds them. Raise checkpoint.timeout, or look why it is slow`,
+      { operator: holder },
+    );
     this.#parts.logger.warn("checkpoint abandoned", { epoch: epoch.number, waitsFor: holder });
     for (const source of this.#parts.sources) source.abandon(epoch.number);
     for (const chain of this.#parts.chains) chain.abandon(epoch.number);
@@ -246,27 +283,29 @@ export class Coordinator {
     if (++this.#failures >= MAX_FAILURES) this.#parts.failed(this.#lastFailure);
   }
 
-  /** Who has not passed the barrier, the most upstream first. */
+  /** Who has not passed the barrier: who has it or work before it and does not go on, the most downstream first; those above it only wait. */
   #holder(epoch: Epoch): string {
-    const { sources, chains, sinks } = this.#parts;
-    const source = sources.find((driver) => !driver.ended && !epoch.sources.has(driver));
-    if (source !== undefined) return source.vertex.id;
-    const sink = sinks.find((driver) => !driver.ended && !epoch.sinks.has(driver) && driver.inFlight > 0);
-    if (sink !== undefined) return sink.vertex.id;
-    const chain = chains.find((candidate) => !candidate.ended && !epoch.chains.has(candidate));
-    if (chain !== undefined) return chain.links[0]?.vertex.id ?? "a chain";
-    return sinks.find((driver) => !driver.ended && !epoch.sinks.has(driver))?.vertex.id ?? "nobody";
+    const sources = this.#parts.sources.filter((driver) => !driver.ended && !epoch.sources.has(driver));
+    const chains = this.#parts.chains.filter((chain) => !chain.ended && !epoch.chains.has(chain));
+    const sinks = this.#parts.sinks.filter((driver) => !driver.ended && !epoch.sinks.has(driver));
+    const sink = sinks.find(({ holding }) => holding);
+    const chain = [...chains].reverse().find(({ holding }) => holding) ?? chains[0];
+    const holder = sources[0]?.vertex ?? sink?.vertex ?? chain?.links[0]?.vertex ?? sinks[0]?.vertex;
+    return holder?.id ?? "nobody";
   }
 
   /** True: committed. False: not, and all of it goes into the next epoch. Throws where the run can not go on. */
   async #commit(epoch: Epoch, ended: boolean): Promise<boolean> {
     const { sources, chains, snapshot, clock, completed, committed } = this.#parts;
-    const positions = new Map(sources.map((source) => [source.vertex.id, epoch.positions.get(source.vertex.id) ?? source.positions()]));
-    const changes = chains.flatMap((chain) => epoch.chains.get(chain) ?? snapshot(chain));
-    changes.push(...this.#extraChanges);
-    const commits = this.#commits;
-    if (!(await this.#commitToStore(this.#delta(epoch.number, ended, positions, changes, commits)))) return false;
-    this.#commits = this.#commits.slice(commits.length);
+    const positions = new Map(
+      sources.map((source) => [source.vertex.id, epoch.positions.get(source.vertex.id) ?? source.positions()]),
+    );
+    // What is to be deleted goes first: an operator may have written the same entry anew.
+    const changes = [...this.#extraChanges, ...chains.flatMap((chain) => epoch.chains.get(chain) ?? snapshot(chain))];
+    const delta = this.#delta(epoch.number, ended, positions, changes);
+    if (!(await this.#commitToStore(delta))) return false;
+    this.#flushed = this.#flushed.filter((flushed) => flushed.epoch > epoch.number);
+    this.#sinkStates = delta.sinkStates;
     this.#extraChanges = [];
     committed();
     if (!(await this.#commitToSources(positions))) return false;
@@ -275,44 +314,87 @@ export class Coordinator {
     return true;
   }
 
-  #delta(epoch: number, ended: boolean, positions: CheckpointDelta["positions"], changes: readonly StateEntry[], commits: CheckpointDelta["commits"]): CheckpointDelta {
+  #delta(
+    epoch: number,
+    ended: boolean,
+    positions: CheckpointDelta["positions"],
+    changes: readonly StateEntry[],
+  ): CheckpointDelta {
     const { facts, clock, watermarks } = this.#parts;
-    const time = { processing: clock.now(), watermarks: watermarks() };
-    return { format: 1, epoch, ended, ...facts, positions, time, sinkStates: new Map(this.#sinkStates), changes, commits: [...commits] };
+    const time = { processing: clock.now(), watermarks: new Map(watermarks()) };
+    const sinkStates = new Map(this.#sinkStates);
+    const commits: { sink: string; payload: unknown }[] = [];
+    for (const { sink, commit, epoch: since } of this.#flushed) {
+      // A sink at its end may have flushed for the next epoch already.
+      if (since > epoch) continue;
+      if (commit.state !== undefined) sinkStates.set(sink, commit.state);
+      if (commit.commit !== undefined) commits.push({ sink, payload: commit.commit });
+    }
+    return { format: 1, epoch, ended, ...facts, positions, time, sinkStates, changes, commits };
   }
 
   async #commitToStore(delta: CheckpointDelta): Promise<boolean> {
-    const { target, clock, timeoutMs, logger } = this.#parts;
+    const { target, logger } = this.#parts;
     if (target === undefined) return true;
-    const within = new Deadline(clock, timeoutMs);
     try {
-      await within.race(target.connection.commit(target.task, target.lease, delta), `${target.store} to commit epoch ${delta.epoch}`);
+      await this.#inTime(
+        () => target.connection.commit(target.task, target.lease, delta),
+        `${target.store} to commit epoch ${delta.epoch}`,
+      );
       return true;
     } catch (error) {
-      if (error instanceof StreamError && error.code === "E_FENCED") throw error;
+      throwFenced(error);
       logger.warn("checkpoint commit failed", { store: target.store, epoch: delta.epoch, error: messageOf(error) });
-      this.#lastFailure = new StreamError("E_CHECKPOINT_STORE", `${target.store} does not commit checkpoints: ${messageOf(error)}`, { cause: error });
+      this.#lastFailure = new StreamError(
+        "E_CHECKPOINT_STORE",
+        `${target.store} does not commit checkpoints: ${messageOf(error)}`,
+        { cause: error },
+      );
     }
     // Failed or timed out: it may have been done all the same. Only the store knows.
     try {
-      const newest = await within.renew().race(target.connection.latestEpoch(target.task, target.lease), `${target.store} to name its newest epoch`);
+      const newest = await this.#inTime(
+        () => target.connection.latestEpoch(target.task, target.lease),
+        `${target.store} to name its newest epoch`,
+      );
       return newest === delta.epoch;
     } catch (error) {
-      throw new StreamError("E_CHECKPOINT_STORE", `${target.store} failed to commit epoch ${delta.epoch} and does not say whether it did: ${messageOf(error)}`, { cause: this.#lastFailure });
+      throwFenced(error);
+      throw new StreamError(
+        "E_CHECKPOINT_STORE",
+        `${target.store} failed to commit epoch ${delta.epoch} and does not say whether it did: ${messageOf(error)}`,
+        { cause: this.#lastFailure },
+      );
     }
   }
 
   async #commitToSources(positions: ReadonlyMap<string, ReadonlyMap<string, Position>>): Promise<boolean> {
     const { sources, target, generation, logger } = this.#parts;
-    try {
-      for (const { vertex, connection } of sources) await connection.commit?.(positions.get(vertex.id) ?? new Map(), generation(vertex.id));
-      return true;
-    } catch (error) {
-      logger.warn("positions not committed at the source", { error: messageOf(error) });
-      this.#lastFailure = error;
-      // With a store the checkpoint holds the positions; what the source keeps is for its own tools.
-      return target !== undefined;
+    for (const { vertex, connection } of sources) {
+      const own = positions.get(vertex.id) ?? new Map<string, Position>();
+      if (connection.commit === undefined || own.size === 0) continue;
+      try {
+        await this.#inTime(
+          () => connection.commit?.(own, generation(vertex.id)),
+          `source "${vertex.id}" to commit its positions`,
+        );
+      } catch (error) {
+        logger.warn("positions not committed at the source", { source: vertex.id, error: messageOf(error) });
+        this.#lastFailure = new StreamError(
+          "E_SOURCE",
+          `source "${vertex.id}" does not commit positions: ${messageOf(error)}`,
+          { cause: error, operator: vertex.id },
+        );
+        // With a store the checkpoint holds the positions; what the source keeps is for its own tools.
+        if (target === undefined) return false;
+      }
     }
+    return true;
+  }
+
+  #inTime<T>(work: () => Promise<T> | undefined, what: string): Promise<T | undefined> {
+    const { clock, timeoutMs, signal } = this.#parts;
+    return withDeadline(work, { clock, ms: timeoutMs, what, signal });
   }
 
   #settle(): Promise<void> {
@@ -324,4 +406,9 @@ export class Coordinator {
     this.#settled = [];
     for (const wake of waiting) wake();
   }
+}
+
+/** Another run has taken over: this one must not go on. */
+function throwFenced(error: unknown): void {
+  if (error instanceof StreamError && error.code === "E_FENCED") throw error;
 }

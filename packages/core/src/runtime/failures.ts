@@ -5,20 +5,33 @@ import type { DeadLetter, ErrorClass } from "../policy.js";
 import { Batch } from "../stage.js";
 
 /** Of which class and code a failure is. What a user's function throws is `poison`: another try would fail the same way. */
-export function classify(error: unknown, otherwise: ErrorClass): { readonly class: ErrorClass; readonly code: string; readonly message: string } {
+export function classify(
+  error: unknown,
+  otherwise: ErrorClass,
+): { readonly class: ErrorClass; readonly code: string; readonly message: string } {
   if (error instanceof WriteError) return { class: error.class, code: error.code, message: error.message };
   if (error instanceof StreamError) return { class: "poison", code: error.code, message: error.message };
   return { class: otherwise, code: otherwise === "poison" ? "E_OPERATOR" : "E_SINK", message: messageOf(error) };
 }
 
 /** The error that ends a run because of one value: names the operator, the value and where it came from. */
-export function operatorFailure(error: unknown, operator: string, value: unknown, origin: Origin | undefined): StreamError {
+export function operatorFailure(
+  error: unknown,
+  operator: string,
+  value: unknown,
+  origin: Origin | undefined,
+): StreamError {
   const { code, message } = classify(error, "poison");
-  const from = origin === undefined ? "" : ` (from ${origin.source}, partition ${origin.partition}, offset ${origin.offset})`;
-  return new StreamError(error instanceof StreamError ? error.code : "E_OPERATOR", `operator "${operator}" failed on ${preview(value)}${from}: ${code === "E_OPERATOR" ? message : `${code}: ${message}`.replace(`${code}: ${code}: `, `${code}: `)}`, {
-    cause: error,
-    operator,
-  });
+  const from =
+    origin === undefined ? "" : ` (from ${origin.source}, partition ${origin.partition}, offset ${origin.offset})`;
+  return new StreamError(
+    error instanceof StreamError ? error.code : "E_OPERATOR",
+    `operator "${operator}" failed on ${preview(value)}${from}: ${code === "E_OPERATOR" ? message : `${code}: ${message}`.replace(`${code}: ${code}: `, `${code}: `)}`,
+    {
+      cause: error,
+      operator,
+    },
+  );
 }
 
 /** One dead letter as a batch of its own, beside the columns of the value it is for. */
@@ -49,10 +62,25 @@ export function decodeFailure(source: string, partition: string, poison: PoisonV
 }
 
 /** Dead letters for values that could not be decoded: they have bytes instead of a value. */
-export function poisonBatch(source: string, partition: string, poison: readonly PoisonValue[], now: number, topology: string): Batch<DeadLetter<unknown>> {
+export function poisonBatch(
+  source: string,
+  partition: string,
+  poison: readonly PoisonValue[],
+  now: number,
+  topology: string,
+): Batch<DeadLetter<unknown>> {
   const origins = poison.map(({ offset }): Origin => ({ source, partition, offset, index: "" }));
   const letters = poison.map(({ raw, error }, i): DeadLetter<unknown> => {
-    return { value: undefined, raw, error: { class: "poison", ...error }, operator: source, origin: origins[i], attempts: 1, firstSeen: now, topology };
+    return {
+      value: undefined,
+      raw,
+      error: { class: "poison", ...error },
+      operator: source,
+      origin: origins[i],
+      attempts: 1,
+      firstSeen: now,
+      topology,
+    };
   });
   return new Batch(letters, null, null, origins, null, partition);
 }

@@ -34,7 +34,13 @@ export class Inbox {
   #recombine = false;
 
   constructor(channels: readonly Channel[], isAbandoned: (epoch: number) => boolean) {
-    this.#inputs = channels.map((channel) => ({ channel, watermark: Number.NEGATIVE_INFINITY, idle: false, barrier: undefined, ended: "no" }));
+    this.#inputs = channels.map((channel) => ({
+      channel,
+      watermark: Number.NEGATIVE_INFINITY,
+      idle: false,
+      barrier: undefined,
+      ended: "no",
+    }));
     this.#isAbandoned = isAbandoned;
   }
 
@@ -47,9 +53,9 @@ export class Inbox {
     return this.#inputs.some((input) => input.barrier !== undefined);
   }
 
-  /** The watermarks of the inputs, for `health()`. */
-  watermarks(): readonly { readonly from: string; readonly time: number; readonly idle: boolean }[] {
-    return this.#inputs.map(({ channel, watermark, idle }) => ({ from: channel.from, time: watermark, idle }));
+  /** Something has come and is not taken, though no other input is awaited. */
+  get waiting(): boolean {
+    return this.#inputs.some((input) => input.barrier === undefined && !input.channel.empty);
   }
 
   /** Takes the next thing, from inputs that `accepts` in turns; undefined: nothing to take now. */
@@ -149,6 +155,9 @@ export class Inbox {
     if (this.#endTaken || this.#inputs.some((input) => input.ended === "no")) return undefined;
     this.#endTaken = true;
     const kinds = this.#inputs.map((input) => input.ended as EndKind);
-    return { kind: "end", how: kinds.every((how) => how === "complete") ? "complete" : kinds.includes("fired") ? "fired" : "stopped" };
+    return {
+      kind: "end",
+      how: kinds.every((how) => how === "complete") ? "complete" : kinds.includes("fired") ? "fired" : "stopped",
+    };
   }
 }

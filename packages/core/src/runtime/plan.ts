@@ -1,5 +1,14 @@
-import { type Edge, type Graph, inputsOf, type OperatorVertex, outputsOf, type SinkVertex, type SourceVertex, type Vertex } from "../graph/graph.js";
-import { ERROR, MAIN } from "../stage.js";
+import {
+  type Edge,
+  type Graph,
+  inputsOf,
+  type OperatorVertex,
+  outputsOf,
+  type SinkVertex,
+  type SourceVertex,
+  type Vertex,
+} from "../graph/graph.js";
+import { ERROR, LATE, MAIN } from "../stage.js";
 
 /** Which operators run in one chain, and which edges are channels between chains, sources and sinks. */
 export interface Plan {
@@ -14,7 +23,7 @@ export interface Plan {
   readonly timedSource: ReadonlyMap<string, string>;
 }
 
-/** Cuts the graph into chains: at async operators, merges, fan-outs, side outputs and sinks. */
+/** Cuts the graph into chains: at async operators, merges, fan-outs, splits, side outputs and sinks. */
 export function planGraph(graph: Graph): Plan {
   const byId = new Map(graph.vertices.map((vertex) => [vertex.id, vertex]));
   const chains: OperatorVertex[][] = [];
@@ -45,8 +54,12 @@ function followed(graph: Graph, byId: ReadonlyMap<string, Vertex>, vertex: Opera
   if (vertex.spec.async === true) return undefined;
   const inputs = inputsOf(graph, vertex.id);
   const edge = inputs[0];
-  if (inputs.length !== 1 || edge === undefined || edge.output !== MAIN || byId.get(edge.from)?.type !== "operator") return undefined;
-  return outputsOf(graph, edge.from).filter(({ output }) => output === MAIN).length === 1 ? edge : undefined;
+  if (inputs.length !== 1 || edge === undefined || edge.output !== MAIN || byId.get(edge.from)?.type !== "operator")
+    return undefined;
+  // Below a split each branch is a chain of its own, so that one can end without the others.
+  return outputsOf(graph, edge.from).filter(({ output }) => output !== LATE && output !== ERROR).length === 1
+    ? edge
+    : undefined;
 }
 
 /** From the end of the graph upwards: whose values are read with their origins somewhere below. */
@@ -54,10 +67,16 @@ function findOriginReaders(graph: Graph, byId: ReadonlyMap<string, Vertex>): Set
   const wanted = new Set<string>();
   for (const vertex of [...graph.vertices].reverse()) {
     const below = outputsOf(graph, vertex.id);
-    const reads = vertex.type === "sink" ? vertex.sink.metadata !== false : vertex.type === "operator" && vertex.spec.reads?.origins === true;
-    if (reads || below.some((edge) => edge.output === ERROR || wanted.has((byId.get(edge.to) as Vertex).id))) wanted.add(vertex.id);
+    const reads =
+      vertex.type === "sink"
+        ? vertex.sink.metadata !== false
+        : vertex.type === "operator" && vertex.spec.reads?.origins === true;
+    if (reads || below.some((edge) => edge.output === ERROR || wanted.has((byId.get(edge.to) as Vertex).id)))
+      wanted.add(vertex.id);
   }
-  return new Set(graph.vertices.filter((vertex) => vertex.type === "source" && wanted.has(vertex.id)).map(({ id }) => id));
+  return new Set(
+    graph.vertices.filter((vertex) => vertex.type === "source" && wanted.has(vertex.id)).map(({ id }) => id),
+  );
 }
 
 function findTimedSources(graph: Graph, byId: ReadonlyMap<string, Vertex>): Map<string, string> {

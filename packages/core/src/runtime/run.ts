@@ -1,14 +1,13 @@
-import type { CheckpointConnection, Clock, Logger, RuntimeContext, SinkConnection, SourceConnection } from "../connector.js";
-import { durationMs, type Duration } from "../duration.js";
+import type { Clock, Logger, SourceContext } from "../connector.js";
+import { type Duration, durationMs } from "../duration.js";
 import type { Key } from "../element.js";
 import { messageOf, StreamError } from "../errors.js";
-import { taskMode, topologyHash } from "../graph/describe.js";
+import { statesOf, taskMode, topologyHash } from "../graph/describe.js";
 import type { Graph } from "../graph/graph.js";
 import { type Metrics, MetricsRegistry } from "../metrics/metrics.js";
-import type { Resource } from "../stage.js";
 import { systemClock } from "../time/clock.js";
 import { Assignment, type TaskRequest } from "./assignment.js";
-import { Deadline } from "./deadline.js";
+import { Connections } from "./connections.js";
 import { registerGauges } from "./gauges.js";
 import { healthOf } from "./health.js";
 import { type Plan, planGraph } from "./plan.js";
@@ -17,7 +16,7 @@ import type { CheckpointOptions, Run, RunHealth, RunOptions, RunSummary } from "
 import { Scheduler } from "./scheduler.js";
 import { StallWatch } from "./stall-watch.js";
 import { checkBeforeStart, checkStore } from "./start-checks.js";
-import { steadyClock } from "./steady-clock.js";
+import { type SteadyClock, steadyClock } from "./steady-clock.js";
 import { Task } from "./task.js";
 
 /** What users do not set: seams of the test kit and of the shorter ways to run. */
@@ -34,8 +33,6 @@ const DEFAULT_CHECKPOINT_TIMEOUT = "1m";
 const DEFAULT_STOP_TIMEOUT = "30s";
 /** How often a stateless topology commits the positions of its sources. */
 const DEFAULT_COMMIT_INTERVAL_MS = 5_000;
-/** Parts that do not close within this are left behind. */
-const CLOSE_TIMEOUT_MS = 10_000;
 
 /** Starts a closed graph. What it refuses before opening anything is thrown here; all else rejects `done`. */
 export function startRun(graph: Graph, options: RunOptions = {}, seams: RunSeams = {}): Run {
@@ -48,77 +45,81 @@ class RunningTopology implements Run {
   readonly done: Promise<RunSummary>;
   readonly #graph: Graph;
   readonly #plan: Plan;
+  readonly #mode: "one" | "per-partition";
   readonly #options: RunOptions;
   readonly #checkpoint: CheckpointOptions | undefined;
   readonly #everyMs: number;
   readonly #timeoutMs: number;
   readonly #clock: Clock;
-  readonly #steady: Clock & { floor(ms: number): void };
+  readonly #steady: SteadyClock;
   readonly #logger: Logger;
   readonly #random: () => number;
   readonly #abort = new AbortController();
   readonly #scheduler: Scheduler;
   readonly #metrics: MetricsRegistry;
   readonly #assignment: Assignment;
-  readonly #sources = new Map<string, SourceConnection<unknown>>();
-  readonly #sinks = new Map<string, SinkConnection<unknown>>();
-  readonly #resources: Resource[] = [];
+  readonly #connections: Connections;
   readonly #tasks = new Map<string, Task>();
-  readonly #leases = new Map<string, number>();
   readonly #gauges = new Map<string, () => void>();
   readonly #watch: StallWatch;
-  #store: CheckpointConnection | undefined;
+  readonly #paused = new Set<string>();
   #failure: { readonly error: unknown } | undefined;
   #status: RunSummary["status"] = "completed";
   #discarded = 0;
   #stopping = false;
   #aborted = false;
   #started: Promise<void> = Promise.resolve();
-  #over: () => void = () => {};
-  readonly #finished: Promise<void>;
+  /** Nothing more will flow; only closing is left. */
+  #isOver = false;
+  #resolveFinished: () => void = () => {};
+  readonly #finished: Promise<void> = new Promise((resolve) => {
+    this.#resolveFinished = resolve;
+  });
 
   constructor(graph: Graph, options: RunOptions, checkpoint: CheckpointOptions | undefined, seams: RunSeams) {
     this.#graph = graph;
     this.#plan = planGraph(graph);
+    this.#mode = taskMode(graph).mode;
     this.#options = options;
     this.#checkpoint = checkpoint;
-    this.#everyMs = checkpoint === undefined ? DEFAULT_COMMIT_INTERVAL_MS : durationMs(checkpoint.every, "checkpoint.every");
+    this.#everyMs =
+      checkpoint === undefined ? DEFAULT_COMMIT_INTERVAL_MS : durationMs(checkpoint.every, "checkpoint.every");
     this.#timeoutMs = durationMs(checkpoint?.timeout ?? DEFAULT_CHECKPOINT_TIMEOUT, "checkpoint.timeout");
     this.#clock = options.clock ?? systemClock;
     this.#steady = steadyClock(this.#clock);
     this.#random = options.random ?? Math.random;
     this.#logger = options.logger ?? warningsToConsole;
-    this.#scheduler = new Scheduler({ virtual: this.#clock.virtual === true, pick: seams.pick, failed: (error) => this.#fail(error) });
+    const failed = (error: unknown): void => this.#fail(error);
+    this.#scheduler = new Scheduler({ virtual: this.#clock.virtual === true, pick: seams.pick, failed });
     this.#metrics = new MetricsRegistry(graph.name);
     for (const vertex of graph.vertices) this.#metrics.counters(vertex.id);
-    this.#assignment = new Assignment(taskMode(graph).mode, graph.name, this.#plan.sources.map(({ id }) => id), {
+    this.#connections = new Connections(this.#clock, this.#logger);
+    const sources = this.#plan.sources.map(({ id }) => id);
+    this.#assignment = new Assignment(this.#mode, graph.name, sources, {
       start: (request) => this.#startTask(request),
       stop: (name) => this.#stopTask(name),
+      failed,
     });
-    this.#watch = new StallWatch(this.#clock, this.#scheduler, () => [...this.#tasks.values()], (error) => this.#fail(error));
-    this.#finished = new Promise((resolve) => {
-      this.#over = resolve;
-    });
+    this.#watch = new StallWatch(this.#clock, this.#scheduler, () => [...this.#tasks.values()], failed);
     this.done = this.#main();
     // Whoever awaits `done` gets the error; nobody doing so must not take the process down.
     this.done.catch((error) => {
-      if (!this.#aborted && seams.awaited !== true) this.#logger.error(`topology "${graph.name}" failed`, { error: messageOf(error) });
+      if (!this.#aborted && seams.awaited !== true)
+        this.#logger.error(`topology "${graph.name}" failed`, { error: messageOf(error) });
     });
   }
 
   async stop({ timeout = DEFAULT_STOP_TIMEOUT }: { readonly timeout?: Duration } = {}): Promise<RunSummary> {
     const timeoutMs = durationMs(timeout, "stop({ timeout })");
-    if (!this.#stopping) {
-      this.#stopping = true;
-      this.#status = "stopped";
-      const cancel = this.#clock.schedule(this.#clock.now() + timeoutMs, () => {
-        const waits = this.health().reasons.join("; ");
-        this.#fail(new StreamError("E_STOP_TIMEOUT", `stop() did not get everything out within ${timeoutMs} ms${waits === "" ? "" : `: ${waits}`}`));
-      });
-      this.#stopTasks().catch((error) => this.#fail(error));
-      const settled = (): void => cancel();
-      this.done.then(settled, settled);
-    }
+    if (this.#stopping || this.#isOver) return this.done;
+    this.#stopping = true;
+    const cancel = this.#clock.schedule(this.#clock.now() + timeoutMs, () => {
+      const waits = this.health().reasons.join("; ");
+      const message = `stop() did not get everything out within ${timeoutMs} ms${waits === "" ? "" : `: ${waits}`}`;
+      this.#fail(new StreamError("E_STOP_TIMEOUT", message));
+    });
+    void this.#finished.then(cancel);
+    this.#stopTasks().catch((error) => this.#fail(error));
     return this.done;
   }
 
@@ -128,11 +129,13 @@ class RunningTopology implements Run {
   }
 
   pause(source?: string): void {
-    this.#setPaused(source, true);
+    for (const id of this.#sourcesCalled(source)) this.#paused.add(id);
+    this.#tellPaused();
   }
 
   resume(source?: string): void {
-    this.#setPaused(source, false);
+    for (const id of this.#sourcesCalled(source)) this.#paused.delete(id);
+    this.#tellPaused();
   }
 
   metrics(): Metrics {
@@ -144,8 +147,11 @@ class RunningTopology implements Run {
   }
 
   state(name: string): { get(key: Key): unknown } {
-    if (!this.#graph.vertices.some((vertex) => vertex.type === "operator" && vertex.spec.name === name && vertex.spec.holdsState === true))
-      throw new StreamError("E_ARGUMENT", `no operator of topology "${this.#graph.name}" keeps state under the name "${name}"`);
+    if (!statesOf(this.#graph).some(({ spec }) => spec.name === name))
+      throw new StreamError(
+        "E_ARGUMENT",
+        `no operator of topology "${this.#graph.name}" keeps state under the name "${name}"`,
+      );
     return {
       get: (key) => {
         for (const task of this.#tasks.values()) {
@@ -161,16 +167,16 @@ class RunningTopology implements Run {
     await this.stop();
   }
 
-  #setPaused(name: string | undefined, paused: boolean): void {
-    let found = name === undefined;
-    for (const task of this.#tasks.values()) {
-      for (const source of task.sources) {
-        if (name !== undefined && source.vertex.id !== name) continue;
-        found = true;
-        source.pause(paused);
-      }
-    }
-    if (!found) throw new StreamError("E_ARGUMENT", `topology "${this.#graph.name}" has no running source "${name}"`);
+  #sourcesCalled(name: string | undefined): string[] {
+    const ids = this.#plan.sources.map(({ id }) => id);
+    if (name !== undefined && !ids.includes(name))
+      throw new StreamError("E_ARGUMENT", `topology "${this.#graph.name}" has no source "${name}"`);
+    return name === undefined ? ids : [name];
+  }
+
+  #tellPaused(): void {
+    for (const task of this.#tasks.values())
+      for (const source of task.sources) source.pause(this.#paused.has(source.vertex.id));
   }
 
   /** The run from its first connection to the last close. */
@@ -183,10 +189,10 @@ class RunningTopology implements Run {
     if (outside?.aborted === true) aborted();
     outside?.addEventListener("abort", aborted, { once: true });
     try {
-      this.#started = this.#connect();
+      this.#started = this.#start();
       // A connect that hangs must not keep an aborted run from ending.
       await Promise.race([this.#started.catch((error) => this.#fail(error)), this.#finished]);
-      if (this.#failure === undefined) this.#watch.start();
+      if (!this.#isOver) this.#watch.start();
       await this.#finished;
     } finally {
       outside?.removeEventListener("abort", aborted);
@@ -199,14 +205,19 @@ class RunningTopology implements Run {
   }
 
   #fail(error: unknown): void {
-    if (this.#failure !== undefined) return;
+    if (this.#isOver) return;
     this.#failure = { error };
+    this.#over();
     this.#abort.abort(error);
     this.#scheduler.close();
-    this.#over();
   }
 
-  #context(): RuntimeContext {
+  #over(): void {
+    this.#isOver = true;
+    this.#resolveFinished();
+  }
+
+  #context(): SourceContext {
     const system = this.#checkpoint?.store.system;
     return {
       topology: this.#graph.name,
@@ -214,48 +225,36 @@ class RunningTopology implements Run {
       clock: this.#clock,
       random: this.#random,
       logger: this.#logger,
+      taskMode: this.#mode,
+      startAt: this.#options.startAt ?? "earliest",
       ...(system === undefined ? {} : { transactionalSystem: system }),
     };
   }
 
-  async #connect(): Promise<void> {
-    const context = this.#context();
-    const { sources, sinks } = this.#plan;
-    if (this.#checkpoint !== undefined) this.#store = await this.#checkpoint.store.connect(context);
-    for (const resource of resourcesOf(this.#graph)) {
-      if (this.#failure !== undefined) return;
-      await resource.connect?.(context);
-      this.#resources.push(resource);
-    }
-    for (const { id, sink } of sinks) {
-      if (this.#failure !== undefined) return;
-      this.#sinks.set(id, await sink.connect(context));
-    }
-    for (const { id, source } of sources) {
-      if (this.#failure !== undefined) return;
-      this.#sources.set(id, await source.connect({ ...context, taskMode: taskMode(this.#graph).mode, startAt: this.#options.startAt ?? "earliest" }));
-    }
-    checkStore(this.#graph, this.#options, this.#sources);
-    for (const [id, connection] of this.#sources) await connection.subscribe(this.#assignment.listener(id));
+  async #start(): Promise<void> {
+    if (this.#isOver || this.#stopping) return;
+    await this.#connections.connect(this.#plan, this.#checkpoint?.store, this.#context());
+    if (this.#isOver) return;
+    const { sources } = this.#connections;
+    checkStore(this.#graph, this.#options, sources);
+    for (const [id, connection] of sources) await connection.subscribe(this.#assignment.listener(id));
   }
 
   async #startTask({ name, partitions }: TaskRequest): Promise<void> {
-    if (this.#failure !== undefined || this.#stopping) return;
+    if (this.#isOver || this.#stopping) return;
+    const { sources, sinks, store } = this.#connections;
     const counts = new Map<string, number>();
-    for (const { id } of this.#plan.sources) counts.set(id, this.#sources.get(id)?.partitionCount?.() ?? this.#assignment.count(id));
-    const leased = await this.#store?.lease(name, { signal: this.#abort.signal });
-    if (leased !== undefined) this.#leases.set(name, leased.number);
+    for (const [id, source] of sources) counts.set(id, source.partitionCount?.() ?? this.#assignment.count(id));
+    const leased = await this.#connections.lease(name, this.#abort.signal);
     const start = await findStart(leased?.latest, {
       graph: this.#graph,
       partitionCounts: counts,
-      sources: this.#plan.sources.map(({ id }) => ({ name: id, connection: this.#sources.get(id) as SourceConnection<unknown>, partitions: partitions.get(id) ?? [] })),
+      sources: [...sources].map(([id, connection]) => ({ name: id, connection, partitions: partitions.get(id) ?? [] })),
       onStale: this.#checkpoint?.onStale ?? "fail",
       allowDropped: this.#checkpoint?.allowDropped ?? [],
     });
-    if (start.ended) {
-      this.#over();
-      return;
-    }
+    if (this.#isOver) return;
+    if (start.ended) return this.#taskFinished(name);
     this.#steady.floor(start.processing);
     const task = new Task({
       name,
@@ -267,28 +266,37 @@ class RunningTopology implements Run {
       logger: this.#logger,
       signal: this.#abort.signal,
       metrics: this.#metrics,
-      sources: this.#sources,
-      sinks: this.#sinks,
-      target: leased === undefined || this.#store === undefined ? undefined : { store: this.#checkpoint?.store.name ?? "the store", connection: this.#store, task: name, lease: leased.number },
-      facts: { topologyHash: topologyHash(this.#graph, counts), mode: taskMode(this.#graph).mode, partitionCounts: counts },
+      sources,
+      sinks,
+      target:
+        leased === undefined || store === undefined
+          ? undefined
+          : { store: this.#checkpoint?.store.name ?? "", connection: store, task: name, lease: leased.number },
+      facts: { topologyHash: topologyHash(this.#graph, counts), mode: this.#mode, partitionCounts: counts },
       everyMs: this.#everyMs,
       timeoutMs: this.#timeoutMs,
       atEnd: this.#options.atEnd ?? "keep",
       start,
+      paused: (source) => this.#paused.has(source),
       generation: (source) => this.#assignment.generation(source),
       failed: (error) => this.#fail(error),
     });
     this.#tasks.set(name, task);
     await task.open();
     this.#gauges.set(name, registerGauges(this.#metrics, name, task, this.#steady));
-    task.done.then(() => this.#taskDone(name, task));
+    task.done.then(() => this.#taskDone(name, task)).catch((error) => this.#fail(error));
     // stop() came while the task was being opened.
     if (this.#stopping) task.stop().catch((error) => this.#fail(error));
   }
 
   #taskDone(name: string, task: Task): void {
-    if (this.#tasks.get(name) !== task || this.#assignment.moving) return;
-    if (this.#store === undefined) this.#discarded += task.held();
+    if (this.#tasks.get(name) !== task || this.#assignment.isMoving(name)) return;
+    if (!task.complete) this.#status = "stopped";
+    if (this.#connections.store === undefined) this.#discarded += task.held();
+    this.#taskFinished(name);
+  }
+
+  #taskFinished(name: string): void {
     this.#assignment.finished(name);
     if (this.#assignment.allFinished) this.#over();
   }
@@ -296,51 +304,30 @@ class RunningTopology implements Run {
   /** Its partitions are lost: the last checkpoint happens in here. */
   async #stopTask(name: string): Promise<void> {
     const task = this.#tasks.get(name);
-    if (task === undefined) return;
-    await Promise.race([task.stop(), this.#finished]);
-    await task.close();
-    this.#tasks.delete(name);
-    this.#gauges.get(name)?.();
-    await this.#release(name);
+    if (task !== undefined) {
+      await Promise.race([task.stop(), this.#finished]);
+      await task.close();
+      this.#tasks.delete(name);
+      this.#gauges.get(name)?.();
+      this.#gauges.delete(name);
+    }
+    await this.#connections.release(name);
   }
 
   async #stopTasks(): Promise<void> {
     await this.#started;
     await this.#assignment.settled();
-    if (this.#tasks.size === 0) this.#over();
+    if (this.#tasks.size === 0) this.#status = "stopped";
     await Promise.all([...this.#tasks.values()].map((task) => task.stop()));
+    this.#over();
   }
 
-  async #release(name: string): Promise<void> {
-    const lease = this.#leases.get(name);
-    if (lease === undefined) return;
-    this.#leases.delete(name);
-    await this.#store?.release(name, lease);
-  }
-
-  /** Closes every part once, whatever the others do; what hangs is left behind after a while. */
   async #close(): Promise<void> {
     this.#scheduler.close();
     if (!this.#abort.signal.aborted) this.#abort.abort(new StreamError("E_ABORTED", "the run is over"));
-    await this.#quietly("tasks", Promise.all([...this.#tasks.values()].map((task) => task.close())));
-    for (const [id, connection] of this.#sources) await this.#quietly(id, connection.close());
-    for (const [id, connection] of this.#sinks) await this.#quietly(id, connection.close());
-    for (const resource of this.#resources) await this.#quietly(resource.name, Promise.resolve(resource.close?.()));
-    for (const name of [...this.#leases.keys()]) await this.#quietly(`lease ${name}`, this.#release(name));
-    if (this.#store !== undefined) await this.#quietly("checkpoint store", this.#store.close());
+    for (const [name, task] of this.#tasks) await this.#connections.quietly(`task ${name}`, () => task.close());
+    await this.#connections.close();
   }
-
-  async #quietly(what: string, closing: Promise<unknown>): Promise<void> {
-    try {
-      await new Deadline(this.#clock, CLOSE_TIMEOUT_MS).race(closing, `${what} to close`);
-    } catch (error) {
-      this.#logger.warn("closing failed", { what, error: messageOf(error) });
-    }
-  }
-}
-
-function resourcesOf(graph: Graph): Set<Resource> {
-  return new Set(graph.vertices.flatMap((vertex) => (vertex.type === "operator" ? [...(vertex.spec.resources ?? [])] : [])));
 }
 
 /** The default logger: warnings and errors to stderr, nothing else. */

@@ -29,7 +29,11 @@ export class Scheduler {
   /** Rises with every piece of work that moved something: how a stalled run is told from a busy one. */
   progress = 0;
 
-  constructor(options: { readonly virtual: boolean; readonly pick?: ((count: number) => number) | undefined; readonly failed: (error: unknown) => void }) {
+  constructor(options: {
+    readonly virtual: boolean;
+    readonly pick?: ((count: number) => number) | undefined;
+    readonly failed: (error: unknown) => void;
+  }) {
     this.#virtual = options.virtual;
     this.#pick = options.pick;
     this.#failed = options.failed;

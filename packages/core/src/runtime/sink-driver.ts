@@ -11,7 +11,7 @@ import { originsOfInput } from "./failures.js";
 import type { Inbox } from "./inbox.js";
 import { Lane } from "./lane.js";
 import type { Actor, Scheduler } from "./scheduler.js";
-import { flushWriter, type Rejected, writeGroup, type WriteWorld } from "./write-group.js";
+import { flushWriter, type Rejected, type WriteWorld, writeGroup } from "./write-group.js";
 
 export interface SinkListener {
   /** Every value before the barrier has its final outcome, and the writer has flushed. */
@@ -64,7 +64,15 @@ export class SinkDriver implements Actor {
   #timerAt = Number.POSITIVE_INFINITY;
   #ended = false;
 
-  constructor(vertex: SinkVertex, writer: SinkWriter<unknown>, inbox: Inbox, inputs: number, keyed: boolean, errorChannels: readonly Channel[], world: SinkWorld) {
+  constructor(
+    vertex: SinkVertex,
+    writer: SinkWriter<unknown>,
+    inbox: Inbox,
+    inputs: number,
+    keyed: boolean,
+    errorChannels: readonly Channel[],
+    world: SinkWorld,
+  ) {
     const { sink, settings } = vertex;
     this.vertex = vertex;
     this.inbox = inbox;
@@ -74,12 +82,22 @@ export class SinkDriver implements Actor {
     const batch = settings.batch ?? sink.batch;
     this.#size = batch?.size ?? MAX_BATCH;
     this.#fills = batch !== undefined;
-    requireArgument(Number.isInteger(this.#size) && this.#size >= 1, `sink "${vertex.id}": batch.size must be a whole number from 1; it is ${this.#size}`);
-    this.#withinMs = batch?.within === undefined ? undefined : durationMs(batch.within, `sink "${vertex.id}": batch.within`);
+    requireArgument(
+      Number.isInteger(this.#size) && this.#size >= 1,
+      `sink "${vertex.id}": batch.size must be a whole number from 1; it is ${this.#size}`,
+    );
+    this.#withinMs =
+      batch?.within === undefined ? undefined : durationMs(batch.within, `sink "${vertex.id}": batch.within`);
     const concurrency = settings.concurrency ?? sink.concurrency ?? 1;
-    requireArgument(Number.isInteger(concurrency) && concurrency >= 1, `sink "${vertex.id}": concurrency must be a whole number from 1; it is ${concurrency}`);
+    requireArgument(
+      Number.isInteger(concurrency) && concurrency >= 1,
+      `sink "${vertex.id}": concurrency must be a whole number from 1; it is ${concurrency}`,
+    );
     const order = settings.order ?? (concurrency > 1 && keyed ? "key" : "input");
-    requireArgument(order === "input" || order === "key" || order === "any", `sink "${vertex.id}": order must be "input", "key" or "any"; it is ${JSON.stringify(order)}`);
+    requireArgument(
+      order === "input" || order === "key" || order === "any",
+      `sink "${vertex.id}": order must be "input", "key" or "any"; it is ${JSON.stringify(order)}`,
+    );
     this.#byKey = order === "key";
     this.#lanes = Array.from({ length: order === "key" ? concurrency : 1 }, () => new Lane());
     this.#writersALane = order === "any" ? concurrency : 1;
@@ -141,7 +159,11 @@ export class SinkDriver implements Actor {
   }
 
   #takesMore(): boolean {
-    return this.#mark === undefined && this.#buffered < this.#size * this.#lanes.length * this.#writersALane && !this.#errorChannels.some((channel) => channel.full);
+    return (
+      this.#mark === undefined &&
+      this.#buffered < this.#size * this.#lanes.length * this.#writersALane &&
+      !this.#errorChannels.some((channel) => channel.full)
+    );
   }
 
   #add(batch: Batch, input: number): void {
@@ -157,7 +179,12 @@ export class SinkDriver implements Actor {
     const places: number[][] = this.#lanes.map(() => []);
     for (let i = 0; i < batch.values.length; i++) places[laneOf(batch.keys?.[i], this.#lanes.length)]?.push(i);
     places.forEach((own, lane) => {
-      if (own.length > 0) this.#lanes[lane]?.add(batch.pick(own), origins === null ? null : own.map((i) => origins[i] as Origin | undefined), now);
+      if (own.length > 0)
+        this.#lanes[lane]?.add(
+          batch.pick(own),
+          origins === null ? null : own.map((i) => origins[i] as Origin | undefined),
+          now,
+        );
     });
   }
 
@@ -166,7 +193,11 @@ export class SinkDriver implements Actor {
     const now = this.#world.clock.now();
     for (const lane of this.#lanes) {
       while (lane.size > 0 && lane.writing < this.#writersALane) {
-        const due = this.#withinMs === undefined || this.#mark !== undefined || lane.size >= this.#size || now >= lane.since + this.#withinMs;
+        const due =
+          this.#withinMs === undefined ||
+          this.#mark !== undefined ||
+          lane.size >= this.#size ||
+          now >= lane.since + this.#withinMs;
         if (!due) {
           wakeAt = Math.min(wakeAt, lane.since + (this.#withinMs as number));
           break;
@@ -207,7 +238,11 @@ export class SinkDriver implements Actor {
     const { counters, topology } = this.#world;
     const count = group.values.length;
     if (error.class === "fatal" || this.vertex.onError === "fail")
-      throw new StreamError("E_SINK", `sink "${this.vertex.id}" could not write ${count === 1 ? "a value" : `${count} values`} after ${attempts} ${attempts === 1 ? "try" : "tries"}: ${error.code}: ${error.message}`, { cause, operator: this.vertex.id });
+      throw new StreamError(
+        "E_SINK",
+        `sink "${this.vertex.id}" could not write ${count === 1 ? "a value" : `${count} values`} after ${attempts} ${attempts === 1 ? "try" : "tries"}: ${error.code}: ${error.message}`,
+        { cause, operator: this.vertex.id },
+      );
     counters.failed += count;
     if (this.vertex.onError === "skip") {
       counters.skipped += count;
@@ -215,9 +250,19 @@ export class SinkDriver implements Actor {
     }
     const letters = group.values.map((value, i): DeadLetter<unknown> => {
       const { class: errorClass, code, message } = error;
-      return { value, error: { class: errorClass, code, message }, operator: this.vertex.id, origin: group.origins?.[i], attempts, firstSeen: group.firstSeen, topology };
+      return {
+        value,
+        error: { class: errorClass, code, message },
+        operator: this.vertex.id,
+        origin: group.origins?.[i],
+        attempts,
+        firstSeen: group.firstSeen,
+        topology,
+      };
     });
-    this.#pushError(new Batch(letters, complete(group.times), complete(group.keys), complete(group.origins), null, undefined));
+    this.#pushError(
+      new Batch(letters, complete(group.times), complete(group.keys), complete(group.origins), null, undefined),
+    );
   }
 
   #flush(): void {
@@ -240,7 +285,15 @@ export class SinkDriver implements Actor {
         }
         scheduler.ready(this);
       },
-      (error) => scheduler.fail(error instanceof StreamError ? error : new StreamError("E_SINK", `sink "${this.vertex.id}" could not flush: ${messageOf(error)}`, { cause: error, operator: this.vertex.id })),
+      (error) =>
+        scheduler.fail(
+          error instanceof StreamError
+            ? error
+            : new StreamError("E_SINK", `sink "${this.vertex.id}" could not flush: ${messageOf(error)}`, {
+                cause: error,
+                operator: this.vertex.id,
+              }),
+        ),
     );
   }
 

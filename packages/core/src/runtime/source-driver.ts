@@ -1,10 +1,18 @@
-import { WriteError, type Clock, type Position, type SourceBatch, type SourceConnection, type SourceReader } from "../connector.js";
+import {
+  type Clock,
+  type Position,
+  type SourceBatch,
+  type SourceConnection,
+  type SourceReader,
+  WriteError,
+} from "../connector.js";
 import type { Origin } from "../element.js";
 import { messageOf, StreamError } from "../errors.js";
 import type { SourceVertex } from "../graph/graph.js";
 import { backoffMs, planRetry } from "../policy.js";
-import { Batch, type EndKind, ERROR, MAX_BATCH, type Item, type OperatorCounters } from "../stage.js";
+import { Batch, type EndKind, ERROR, type Item, MAX_BATCH, type OperatorCounters } from "../stage.js";
 import type { Channel } from "./channel.js";
+import { begun, closeAll } from "./closing.js";
 import { decodeFailure, poisonBatch } from "./failures.js";
 import type { Actor, Scheduler } from "./scheduler.js";
 
@@ -18,6 +26,8 @@ interface Partition {
   reading: boolean;
   ended: boolean;
   failures: number;
+  /** Cancels the next try after a failure. */
+  cancelRetry: () => void;
   /** Its own watermark; +Infinity while it is idle. */
   watermark: number;
 }
@@ -36,6 +46,8 @@ export interface SourceWorld {
   readonly scheduler: Scheduler;
   readonly listener: SourceListener;
   readonly counters: OperatorCounters;
+  /** Before it has begun. */
+  readonly paused: boolean;
 }
 
 /** A reader that fails for a moment is asked again so often. */
@@ -55,27 +67,50 @@ export class SourceDriver implements Actor {
   readonly #partitions: Partition[] = [];
   #barrier: number | undefined;
   #maxSkewMs = Number.POSITIVE_INFINITY;
-  #paused = false;
+  #paused: boolean;
+  #halted = false;
   #turn = 0;
   #done = false;
   #told = false;
+  #how: EndKind | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(vertex: SourceVertex, connection: SourceConnection<unknown>, routes: ReadonlyMap<number, readonly Channel[]>, withOrigins: boolean, world: SourceWorld) {
+  constructor(
+    vertex: SourceVertex,
+    connection: SourceConnection<unknown>,
+    routes: ReadonlyMap<number, readonly Channel[]>,
+    withOrigins: boolean,
+    world: SourceWorld,
+  ) {
     this.vertex = vertex;
     this.connection = connection;
     this.#channels = [...routes].filter(([output]) => output !== ERROR).flatMap(([, channels]) => channels);
     this.#errorChannels = routes.get(ERROR) ?? [];
     this.#withOrigins = withOrigins;
     this.#world = world;
-    for (const channel of [...this.#channels, ...this.#errorChannels]) channel.wakeProducer = () => world.scheduler.ready(this);
+    this.#paused = world.paused;
+    for (const channel of [...this.#channels, ...this.#errorChannels])
+      channel.wakeProducer = () => world.scheduler.ready(this);
   }
 
   /** Opens a reader for each partition, at its position. */
   async open(positions: ReadonlyMap<string, Position | undefined>): Promise<void> {
     for (const [id, position] of positions) {
+      if (this.#done) return;
       const reader = await this.connection.open(id, position);
-      this.#partitions.push({ id, reader, position, ready: undefined, reading: false, ended: false, failures: 0, watermark: Number.NEGATIVE_INFINITY });
+      // The run was over while it opened: nobody else would close it.
+      if (this.#done) return reader.close();
+      this.#partitions.push({
+        id,
+        reader,
+        position,
+        ready: undefined,
+        reading: false,
+        ended: false,
+        failures: 0,
+        cancelRetry: () => {},
+        watermark: Number.NEGATIVE_INFINITY,
+      });
     }
   }
 
@@ -117,10 +152,18 @@ export class SourceDriver implements Actor {
     if (this.#barrier === epoch) this.#barrier = undefined;
   }
 
+  /** Before a stop: delivers nothing more, since what comes behind the last checkpoint would come again. Barriers still pass. */
+  halt(): void {
+    this.#halted = true;
+  }
+
   /** No more values: tells all below, once. */
   end(how: EndKind): void {
     if (this.#done) return;
     this.#done = true;
+    this.#how = how;
+    // Whoever closes the task hears of a failure.
+    this.close().catch(() => {});
     this.#push({ kind: "end", how });
     for (const channel of this.#errorChannels) channel.push({ kind: "end", how });
     if (!this.#told) {
@@ -131,6 +174,11 @@ export class SourceDriver implements Actor {
 
   get ended(): boolean {
     return this.#done;
+  }
+
+  /** Its input is over for ever. */
+  get complete(): boolean {
+    return this.#how === "complete";
   }
 
   get paused(): boolean {
@@ -161,24 +209,44 @@ export class SourceDriver implements Actor {
 
   close(): Promise<void> {
     this.#done = true;
-    this.#closing ??= Promise.all(this.#partitions.map(({ reader }) => reader.close())).then(() => {});
+    for (const { cancelRetry } of this.#partitions) cancelRetry();
+    this.#closing ??= closeAll(
+      this.#partitions.map(
+        ({ reader }) =>
+          () =>
+            reader.close(),
+      ),
+    );
     return this.#closing;
   }
 
   #blocked(): boolean {
-    return this.#paused || this.#channels.some((channel) => !channel.closed && channel.full) || this.#errorChannels.some((channel) => channel.full);
+    return (
+      this.#paused ||
+      this.#halted ||
+      this.#channels.some((channel) => !channel.closed && channel.full) ||
+      this.#errorChannels.some((channel) => channel.full)
+    );
   }
 
   /** The partition to deliver from: the lowest watermark of those that have something and are not too far ahead. */
   #next(): Partition | undefined {
     let lowest = Number.POSITIVE_INFINITY;
-    for (const partition of this.#partitions) if (!partition.ended && partition.watermark < lowest) lowest = partition.watermark;
+    for (const { ended, watermark } of this.#partitions) {
+      // One that has brought no event time yet is read first, but nobody knows how far ahead of it the others are.
+      if (!ended && watermark < lowest && watermark !== Number.NEGATIVE_INFINITY) lowest = watermark;
+    }
     let best: Partition | undefined;
     const count = this.#partitions.length;
     for (let i = 0; i < count; i++) {
       const partition = this.#partitions[(this.#turn + i) % count] as Partition;
       if (partition.ready === undefined) continue;
-      if (partition.ready !== "end" && partition.watermark > lowest + this.#maxSkewMs && partition.watermark !== Number.POSITIVE_INFINITY) continue;
+      if (
+        partition.ready !== "end" &&
+        partition.watermark > lowest + this.#maxSkewMs &&
+        partition.watermark !== Number.POSITIVE_INFINITY
+      )
+        continue;
       if (best === undefined || partition.watermark < best.watermark) best = partition;
     }
     this.#turn++;
@@ -198,19 +266,23 @@ export class SourceDriver implements Actor {
     this.#world.counters.out += count;
     if (count > 0) {
       const whole = this.#batch(partition, batch);
-      for (let from = 0; from < count; from += MAX_BATCH) this.#push(whole.slice(from, Math.min(count, from + MAX_BATCH)), ((batch.bytes ?? 0) * Math.min(MAX_BATCH, count - from)) / count);
+      for (let from = 0; from < count; from += MAX_BATCH)
+        this.#push(
+          whole.slice(from, Math.min(count, from + MAX_BATCH)),
+          ((batch.bytes ?? 0) * Math.min(MAX_BATCH, count - from)) / count,
+        );
     }
     this.#reject(partition, batch);
     partition.position = batch.position;
     if (batch.caughtUp === true) this.#push({ kind: "partition", partition: partition.id, status: "caughtUp" });
   }
 
-  #batch(partition: Partition, { values, offsets, times }: SourceBatch<unknown>): Batch {
-    let origins: Origin[] | null = null;
-    if (this.#withOrigins && offsets !== undefined) {
-      const source = this.vertex.id;
-      origins = offsets.map((offset) => ({ source, partition: partition.id, offset, index: "" }));
-    }
+  #batch(partition: Partition, batch: SourceBatch<unknown>): Batch {
+    const { values, times } = batch;
+    // Not even looked at where nobody reads origins: a source may make its offsets only then.
+    const offsets = this.#withOrigins ? batch.offsets : undefined;
+    const source = this.vertex.id;
+    const origins = offsets?.map((offset): Origin => ({ source, partition: partition.id, offset, index: "" })) ?? null;
     return new Batch(values, times === undefined ? null : Array.from(times), null, origins, null, partition.id);
   }
 
@@ -219,7 +291,8 @@ export class SourceDriver implements Actor {
     if (batch.poison === undefined || batch.poison.length === 0) return;
     const { counters, clock, topology } = this.#world;
     const source = this.vertex.id;
-    if (this.vertex.onError === "fail") throw decodeFailure(source, partition.id, batch.poison[0] as NonNullable<typeof batch.poison>[number]);
+    if (this.vertex.onError === "fail")
+      throw decodeFailure(source, partition.id, batch.poison[0] as NonNullable<typeof batch.poison>[number]);
     counters.failed += batch.poison.length;
     if (this.vertex.onError === "skip") {
       counters.skipped += batch.poison.length;
@@ -241,13 +314,14 @@ export class SourceDriver implements Actor {
   }
 
   #readAhead(): void {
-    if (this.#paused) return;
-    for (const partition of this.#partitions) if (!partition.reading && partition.ready === undefined && !partition.ended) this.#read(partition);
+    if (this.#paused || this.#halted) return;
+    for (const partition of this.#partitions)
+      if (!partition.reading && partition.ready === undefined && !partition.ended) this.#read(partition);
   }
 
   #read(partition: Partition): void {
     partition.reading = true;
-    partition.reader.read().then(
+    begun(() => partition.reader.read()).then(
       (batch) => {
         partition.reading = false;
         partition.failures = 0;
@@ -264,12 +338,16 @@ export class SourceDriver implements Actor {
     const passing = error instanceof WriteError && (error.class === "transient" || error.class === "throttled");
     if (!passing || ++partition.failures >= READ_RETRY.attempts) {
       const message = `source "${this.vertex.id}" could not read partition ${partition.id}: ${messageOf(error)}`;
-      this.#world.scheduler.fail(error instanceof StreamError ? error : new StreamError("E_SOURCE", message, { cause: error, operator: this.vertex.id }));
+      this.#world.scheduler.fail(
+        error instanceof StreamError
+          ? error
+          : new StreamError("E_SOURCE", message, { cause: error, operator: this.vertex.id }),
+      );
       return;
     }
     const { clock, random } = this.#world;
-    clock.schedule(clock.now() + backoffMs(READ_RETRY, partition.failures, random), () => {
-      if (!this.#done) this.#read(partition);
-    });
+    partition.cancelRetry = clock.schedule(clock.now() + backoffMs(READ_RETRY, partition.failures, random), () =>
+      this.#read(partition),
+    );
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock, Logger } from "../connector.js";
 import type { OperatorVertex } from "../graph/graph.js";
-import { Batch, ERROR, type OperatorCounters, type StageContext } from "../stage.js";
+import { type Batch, ERROR, type OperatorCounters, type StageContext } from "../stage.js";
 import type { Chain } from "./chain.js";
 import { classify, deadLetterBatch, operatorFailure } from "./failures.js";
 import type { Scheduler } from "./scheduler.js";
@@ -20,7 +20,13 @@ export interface StageWorld {
 }
 
 /** The context of one stage. `chain` is asked for late, because a chain is made from its stages. */
-export function stageContext(world: StageWorld, vertex: OperatorVertex, counters: OperatorCounters, place: number, chain: () => Chain): StageContext {
+export function stageContext(
+  world: StageWorld,
+  vertex: OperatorVertex,
+  counters: OperatorCounters,
+  place: number,
+  chain: () => Chain,
+): StageContext {
   const { topology, clock, random, logger, signal, scheduler } = world;
   return {
     operator: vertex.id,
@@ -39,7 +45,15 @@ export function stageContext(world: StageWorld, vertex: OperatorVertex, counters
         counters.skipped++;
         return;
       }
-      const letter = { value: batch.values[index], error: classify(error, "poison"), operator: vertex.id, origin, attempts, firstSeen: clock.now(), topology };
+      const letter = {
+        value: batch.values[index],
+        error: classify(error, "poison"),
+        operator: vertex.id,
+        origin,
+        attempts,
+        firstSeen: clock.now(),
+        topology,
+      };
       chain().emit(place, deadLetterBatch(letter, batch, index), ERROR);
     },
     emit: (batch: Batch, output) => chain().emit(place, batch, output ?? 0),
@@ -51,7 +65,13 @@ export function stageContext(world: StageWorld, vertex: OperatorVertex, counters
     abort: (error) => scheduler.fail(error),
     partitionTime: (partition, watermark, maxSkewMs) => world.partitionTime(vertex.id, partition, watermark, maxSkewMs),
     newKey: (key, batch, index) => {
-      if (vertex.partitioned) world.newKey(vertex.id, key, batch.origins?.[index]?.source, batch.origins?.[index]?.partition ?? batch.partition);
+      if (vertex.partitioned)
+        world.newKey(
+          vertex.id,
+          key,
+          batch.origins?.[index]?.source,
+          batch.origins?.[index]?.partition ?? batch.partition,
+        );
     },
   };
 }

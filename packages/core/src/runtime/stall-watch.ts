@@ -34,10 +34,17 @@ export class StallWatch {
 
   #look(): void {
     const { progress } = this.#scheduler;
-    const full = this.#tasks().flatMap((task) => [...task.channels].filter((channel) => !channel.closed && channel.full));
+    const full = this.#tasks().flatMap((task) =>
+      [...task.channels].filter((channel) => !channel.closed && channel.full),
+    );
     if (full.length > 0 && progress === this.#progress && this.#scheduler.idle && !this.#tasks().some(waitsOutside)) {
       const cycle = full.map(({ from, to }) => `${from} → ${to}`).join(", ");
-      this.#failed(new StreamError("E_STALLED", `nothing has moved for ${STALL_MS / 1000} s and these channels are full: ${cycle}. One of the operators below waits for a branch that brings it nothing`));
+      this.#failed(
+        new StreamError(
+          "E_STALLED",
+          `nothing has moved for ${STALL_MS / 1000} s and these channels are full: ${cycle}. One of the operators below waits for a branch that brings it nothing`,
+        ),
+      );
       return;
     }
     this.#progress = progress;
@@ -49,6 +56,8 @@ function waitsOutside(task: Task): boolean {
   return (
     task.sinks.some((sink) => sink.inFlight > 0) ||
     task.sources.some((source) => source.paused) ||
-    task.chains.some((chain) => chain.links.some(({ stage, wakeAt }) => wakeAt !== Number.POSITIVE_INFINITY || stage.busy?.() === true))
+    task.chains.some((chain) =>
+      chain.links.some(({ stage, wakeAt }) => wakeAt !== Number.POSITIVE_INFINITY || stage.busy?.() === true),
+    )
   );
 }

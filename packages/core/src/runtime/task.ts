@@ -1,18 +1,29 @@
-import type { Clock, Logger, Position, SinkConnection, SinkWriter, SourceConnection, StateEntry, Task as TaskInfo } from "../connector.js";
+import type {
+  Clock,
+  Logger,
+  Position,
+  SinkCommit,
+  SinkConnection,
+  SinkWriter,
+  SourceConnection,
+  StateEntry,
+  Task as TaskInfo,
+} from "../connector.js";
 import { StreamError } from "../errors.js";
 import { type Edge, inputsOf, type OperatorVertex } from "../graph/graph.js";
 import type { MetricsRegistry } from "../metrics/metrics.js";
 import { ERROR } from "../stage.js";
 import { Chain, type Link } from "./chain.js";
 import { Channel } from "./channel.js";
+import { closeAll } from "./closing.js";
 import { type CheckpointFacts, type CheckpointTarget, Coordinator } from "./coordinator.js";
 import { Inbox } from "./inbox.js";
 import type { Plan } from "./plan.js";
 import { type StartPoint, stateName } from "./restore.js";
-import type { Scheduler } from "./scheduler.js";
+import type { Actor, Scheduler } from "./scheduler.js";
 import { SinkDriver } from "./sink-driver.js";
 import { SourceDriver } from "./source-driver.js";
-import { stageContext, type StageWorld } from "./stage-context.js";
+import { type StageWorld, stageContext } from "./stage-context.js";
 
 export interface TaskParts {
   readonly name: string;
@@ -32,6 +43,7 @@ export interface TaskParts {
   readonly timeoutMs: number;
   readonly atEnd: "keep" | "fire";
   readonly start: StartPoint;
+  readonly paused: (source: string) => boolean;
   readonly generation: (source: string) => number;
   readonly failed: (error: unknown) => void;
 }
@@ -46,6 +58,7 @@ export class Task {
   readonly #writers: SinkWriter<unknown>[] = [];
   readonly #watermarks = new Map<string, number>();
   #coordinator: Coordinator | undefined;
+  #over = false;
   #stopping: Promise<void> | undefined;
   #exhausted = new Set<SourceDriver>();
   #finished = false;
@@ -89,15 +102,15 @@ export class Task {
     for (const edge of plan.channels) this.#channels.set(edge, new Channel(edge.from, edge.to));
     for (const vertices of plan.chains) this.#buildChain(vertices);
     await this.#openSinks();
-    for (const chain of this.#chains) for (const link of chain.links) link.stage.restore?.(start.state.get(stateName(link.vertex)) ?? []);
+    if (this.#over) return;
+    for (const chain of this.#chains)
+      for (const link of chain.links) link.stage.restore?.(start.state.get(stateName(link.vertex)) ?? []);
     await this.#openSources();
-    if (this.#parts.signal.aborted) return;
+    if (this.#over) return;
     this.#coordinate();
-    for (const chain of this.#chains) {
-      for (const channel of this.#inputChannels(chain.links[0]?.vertex.id as string)) channel.wakeConsumer = () => this.#parts.scheduler.ready(chain);
-      chain.start();
-    }
-    for (const sink of this.#sinks) for (const channel of this.#inputChannels(sink.vertex.id)) channel.wakeConsumer = () => this.#parts.scheduler.ready(sink);
+    for (const chain of this.#chains) this.#wakeOnInput(chain, chain.links[0]?.vertex.id as string);
+    for (const sink of this.#sinks) this.#wakeOnInput(sink, sink.vertex.id);
+    for (const chain of this.#chains) chain.start();
     for (const source of this.#sources) source.start();
     this.#coordinator?.start();
   }
@@ -105,6 +118,7 @@ export class Task {
   /** The last checkpoint, then the end of input without firing what is open. Resolves when all of it is out. */
   stop(): Promise<void> {
     this.#stopping ??= (async () => {
+      for (const source of this.#sources) source.halt();
       await this.#coordinator?.last();
       for (const source of this.#sources) source.end(this.#parts.atEnd === "fire" ? "fired" : "stopped");
       await this.done;
@@ -121,16 +135,30 @@ export class Task {
 
   /** Frees everything, whatever the task's condition; once. */
   close(): Promise<void> {
+    this.#over = true;
     this.#closed ??= (async () => {
       this.#coordinator?.close();
       for (const chain of this.#chains) chain.close();
       for (const sink of this.#sinks) sink.close();
-      const closing = [...this.#sources.map((source) => source.close()), ...this.#writers.map((writer) => writer.close())];
-      for (const chain of this.#chains) for (const { stage } of chain.links) closing.push(Promise.resolve(stage.close?.()));
-      const results = await Promise.allSettled(closing);
-      for (const result of results) if (result.status === "rejected") this.#parts.logger.warn("closing failed", { error: String(result.reason) });
+      const stages = this.#chains.flatMap((chain) =>
+        chain.links.map(
+          ({ stage }) =>
+            () =>
+              stage.close?.(),
+        ),
+      );
+      await closeAll([
+        ...this.#sources.map((source) => () => source.close()),
+        ...this.#writers.map((writer) => () => writer.close()),
+        ...stages,
+      ]);
     })();
     return this.#closed;
+  }
+
+  /** All input is over for ever: there is nothing to go on with. */
+  get complete(): boolean {
+    return this.#sources.every((source) => source.complete);
   }
 
   /** Where a stage of this name is, for `run.state()`. */
@@ -139,13 +167,18 @@ export class Task {
     return undefined;
   }
 
+  #wakeOnInput(actor: Actor, id: string): void {
+    for (const channel of this.#inputChannels(id)) channel.wakeConsumer = () => this.#parts.scheduler.ready(actor);
+  }
+
   #inputChannels(id: string): Channel[] {
     return inputsOf(this.#parts.plan.graph, id).map((edge) => this.#channels.get(edge) as Channel);
   }
 
   #routes(id: string): Map<number, Channel[]> {
     const routes = new Map<number, Channel[]>();
-    for (const [edge, channel] of this.#channels) if (edge.from === id) routes.set(edge.output, [...(routes.get(edge.output) ?? []), channel]);
+    for (const [edge, channel] of this.#channels)
+      if (edge.from === id) routes.set(edge.output, [...(routes.get(edge.output) ?? []), channel]);
     return routes;
   }
 
@@ -159,7 +192,15 @@ export class Task {
     const links = vertices.map((vertex, place): Link => {
       const counters = metrics.counters(vertex.id);
       const stage = vertex.spec.make(stageContext(this.#world(), vertex, counters, place, () => holder.chain as Chain));
-      return { vertex, stage, counters, routes: this.#routes(vertex.id), emit: () => true, watermark: Number.NEGATIVE_INFINITY, wakeAt: Number.POSITIVE_INFINITY };
+      return {
+        vertex,
+        stage,
+        counters,
+        routes: this.#routes(vertex.id),
+        emit: () => true,
+        watermark: Number.NEGATIVE_INFINITY,
+        wakeAt: Number.POSITIVE_INFINITY,
+      };
     });
     holder.chain = new Chain(links, this.#inbox((vertices[0] as OperatorVertex).id), scheduler, clock, {
       chainPassed: (chain, epoch) => this.#coordinator?.chainPassed(chain, epoch),
@@ -188,12 +229,21 @@ export class Task {
   }
 
   /** A key that is declared to stay in one partition must have come from the one its source puts it in. */
-  #checkKey(operator: string, key: string | number | bigint | boolean, source: string | undefined, partition: string | undefined): void {
+  #checkKey(
+    operator: string,
+    key: string | number | bigint | boolean,
+    source: string | undefined,
+    partition: string | undefined,
+  ): void {
     if (source === undefined || partition === undefined) return;
     const driver = this.#sources.find((candidate) => candidate.vertex.id === source);
     const expected = driver?.connection.partitionOf?.(key, this.#parts.facts.partitionCounts.get(source) ?? 0);
     if (expected !== undefined && expected !== partition)
-      throw new StreamError("E_NOT_PARTITIONED", `key ${JSON.stringify(String(key))} at "${operator}" is declared partitioned, but it came from partition ${partition} of "${source}", which puts it in ${expected}: key by what the producer keys by, or leave out partitioned: true`, { operator });
+      throw new StreamError(
+        "E_NOT_PARTITIONED",
+        `key ${JSON.stringify(String(key))} at "${operator}" is declared partitioned, but it came from partition ${partition} of "${source}", which puts it in ${expected}: key by what the producer keys by, or leave out partitioned: true`,
+        { operator },
+      );
   }
 
   async #openSinks(): Promise<void> {
@@ -201,7 +251,12 @@ export class Task {
     const partitions = plan.sources.flatMap(({ id }) => [...(start.positions.get(id)?.keys() ?? [])]);
     const info: TaskInfo = { topology, partitions, lease: target?.lease ?? 0 };
     for (const vertex of plan.sinks) {
-      const writer = await (sinks.get(vertex.id) as SinkConnection<unknown>).open(info, start.sinkStates.get(vertex.id));
+      const writer = await (sinks.get(vertex.id) as SinkConnection<unknown>).open(
+        info,
+        start.sinkStates.get(vertex.id),
+      );
+      // The run was over while it opened: nobody else would close it.
+      if (this.#over) return writer.close();
       this.#writers.push(writer);
       const inputs = inputsOf(plan.graph, vertex.id);
       const keyed = inputs.every((edge) => {
@@ -209,32 +264,60 @@ export class Task {
         return above?.type === "operator" && above.keyed;
       });
       const listener = {
-        sinkPassed: (driver: SinkDriver, epoch: number, commit: Parameters<Coordinator["sinkPassed"]>[2]) => this.#coordinator?.sinkPassed(driver, epoch, commit),
-        sinkEnded: (driver: SinkDriver, commit: Parameters<Coordinator["sinkEnded"]>[1]) => this.#sinkEnded(driver, commit),
+        sinkPassed: (driver: SinkDriver, epoch: number, commit: SinkCommit | undefined) =>
+          this.#coordinator?.sinkPassed(driver, epoch, commit),
+        sinkEnded: (driver: SinkDriver, epoch: number, commit: SinkCommit | undefined) =>
+          this.#sinkEnded(driver, epoch, commit),
         isAbandoned: (epoch: number) => this.#coordinator?.isAbandoned(epoch) === true,
-        endEpoch: () => this.#coordinator?.endEpoch() ?? 0,
+        endEpoch: (driver: SinkDriver) => this.#coordinator?.endEpoch(driver) ?? 0,
       };
       const world = { topology, clock, random, signal, scheduler, counters: metrics.counters(vertex.id), listener };
-      this.#sinks.push(new SinkDriver(vertex, writer, this.#inbox(vertex.id), inputs.length, keyed, this.#routes(vertex.id).get(ERROR) ?? [], world));
+      this.#sinks.push(
+        new SinkDriver(
+          vertex,
+          writer,
+          this.#inbox(vertex.id),
+          inputs.length,
+          keyed,
+          this.#routes(vertex.id).get(ERROR) ?? [],
+          world,
+        ),
+      );
     }
   }
 
   async #openSources(): Promise<void> {
     const { plan, sources, topology, clock, random, scheduler, start, metrics } = this.#parts;
     for (const vertex of plan.sources) {
+      if (this.#over) return;
       const listener = {
         sourcePassed: (driver: SourceDriver, epoch: number) => this.#coordinator?.sourcePassed(driver, epoch),
         sourceEnded: (driver: SourceDriver) => this.#sourceEnded(driver),
       };
-      const world = { topology, clock, random, scheduler, listener, counters: metrics.counters(vertex.id) };
-      const driver = new SourceDriver(vertex, sources.get(vertex.id) as SourceConnection<unknown>, this.#routes(vertex.id), plan.withOrigins.has(vertex.id), world);
+      const world = {
+        topology,
+        clock,
+        random,
+        scheduler,
+        listener,
+        counters: metrics.counters(vertex.id),
+        paused: this.#parts.paused(vertex.id),
+      };
+      const driver = new SourceDriver(
+        vertex,
+        sources.get(vertex.id) as SourceConnection<unknown>,
+        this.#routes(vertex.id),
+        plan.withOrigins.has(vertex.id),
+        world,
+      );
       this.#sources.push(driver);
       await driver.open(start.positions.get(vertex.id) ?? new Map<string, Position | undefined>());
     }
   }
 
   #coordinate(): void {
-    const { target, facts, generation, everyMs, timeoutMs, clock, logger, failed, start, metrics } = this.#parts;
+    const { target, facts, generation, everyMs, timeoutMs, clock, logger, failed, start, metrics, signal } =
+      this.#parts;
     const durations = metrics.histogram("checkpoint_duration_seconds", "From the barrier to the commit.");
     const count = metrics.counter("checkpoints_total", "Checkpoints committed.");
     this.#coordinator = new Coordinator(
@@ -253,6 +336,7 @@ export class Task {
         everyMs,
         timeoutMs,
         clock,
+        signal,
         logger,
         failed,
         completed: (durationMs) => {
@@ -274,12 +358,12 @@ export class Task {
     if (open.length === 0 && this.#exhausted.size > 0) this.stop().catch((error) => this.#parts.failed(error));
   }
 
-  #sinkEnded(driver: SinkDriver, commit: Parameters<Coordinator["sinkEnded"]>[1]): void {
-    this.#coordinator?.sinkEnded(driver, commit);
+  #sinkEnded(driver: SinkDriver, epoch: number, commit: SinkCommit | undefined): void {
+    this.#coordinator?.sinkEnded(driver, epoch, commit);
     if (this.#finished || !this.#sinks.every((sink) => sink.ended)) return;
     this.#finished = true;
     // After a stop its own last barrier was the checkpoint; a complete input has one of its own, behind everything.
-    const committed = this.#stopping === undefined ? this.#coordinator?.final() : undefined;
+    const committed = this.complete ? this.#coordinator?.final() : undefined;
     Promise.resolve(committed).then(this.#resolveDone, (error) => this.#parts.failed(error));
   }
 }

@@ -1,4 +1,11 @@
-import { type Clock, type SinkWriter, type WriteContext, WriteError, type WriteOutcome } from "../connector.js";
+import {
+  type Clock,
+  type SinkCommit,
+  type SinkWriter,
+  type WriteContext,
+  WriteError,
+  type WriteOutcome,
+} from "../connector.js";
 import { type Key, type Origin, originId } from "../element.js";
 import { StreamError } from "../errors.js";
 import { backoffMs, type ErrorClass, type RetryPlan } from "../policy.js";
@@ -25,7 +32,6 @@ export interface WriteWorld {
   /** Values that stay unwritten; throws where the policy says the run must fail. */
   rejected(rejected: Rejected): void;
   written(count: number): void;
-  retried(count: number): void;
 }
 
 type Failure = {
@@ -55,14 +61,49 @@ export async function writeGroup(world: WriteWorld, group: WriteGroup): Promise<
       : await settleWhole(world, left, result as Failure, attempt);
     if (next === undefined) return;
     left = next.group;
-    const waitMs = Math.max(next.retryAfterMs ?? 0, backoffMs(world.retry, attempt, world.random));
-    if (attempt >= world.retry.attempts || world.clock.now() + waitMs - started > world.retry.maxElapsedMs) {
+    const waitMs = pauseMs(world, attempt, started, next.retryAfterMs);
+    if (waitMs === undefined) {
       world.rejected({ group: left, error: next.failure, attempts: attempt, cause: next.failure.cause });
       return;
     }
-    world.retried(left.values.length);
     await waitFor(world.clock, waitMs, world.signal);
   }
+}
+
+/** A flush that fails in passing is tried again like a write: nothing was confirmed yet. */
+export async function flushWriter(world: WriteWorld, epoch: number): Promise<SinkCommit | undefined> {
+  const started = world.clock.now();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return (await world.writer.flush?.(epoch)) ?? undefined;
+    } catch (error) {
+      const failure = failureOf(error);
+      const again = isRetryable(failure.class, world.repeatable) && !world.signal.aborted;
+      const waitMs = again ? pauseMs(world, attempt, started, failure.retryAfterMs) : undefined;
+      if (waitMs === undefined) throw error;
+      await waitFor(world.clock, waitMs, world.signal);
+    }
+  }
+}
+
+/** How long to wait before the next attempt; undefined: there is none. */
+function pauseMs(
+  { retry, clock, random }: WriteWorld,
+  attempt: number,
+  started: number,
+  retryAfterMs: number | undefined,
+): number | undefined {
+  const waitMs = Math.max(retryAfterMs ?? 0, backoffMs(retry, attempt, random));
+  return attempt >= retry.attempts || clock.now() + waitMs - started > retry.maxElapsedMs ? undefined : waitMs;
+}
+
+function failureOf(error: unknown): Failure {
+  return {
+    ...classify(error, "transient"),
+    retryAfterMs: error instanceof WriteError ? error.retryAfterMs : undefined,
+    atomic: error instanceof WriteError && error.atomic,
+    cause: error,
+  };
 }
 
 /** What travels beside the values of a write. Columns nobody looks at are not made. */
@@ -122,12 +163,7 @@ async function attemptWrite(
   } catch (error) {
     if (world.signal.aborted) throw error;
     if (error instanceof StreamError && error.code === "E_SINK_OUTCOMES") throw error;
-    return {
-      ...classify(error, "transient"),
-      retryAfterMs: error instanceof WriteError ? error.retryAfterMs : undefined,
-      atomic: error instanceof WriteError && error.atomic,
-      cause: error,
-    };
+    return failureOf(error);
   }
 }
 
