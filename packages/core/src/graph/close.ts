@@ -17,7 +17,12 @@ export function closeGraph(name: string, sinks: readonly SinkNode[]): Graph {
   const edges: Edge[] = [];
   for (const [node, ports] of inputs) {
     ports.forEach((port, input) => {
-      edges.push({ from: ids.get(port.node as Closed) as string, output: port.output, to: ids.get(node) as string, input });
+      edges.push({
+        from: ids.get(port.node as Closed) as string,
+        output: port.output,
+        to: ids.get(node) as string,
+        input,
+      });
     });
   }
   return { name, vertices: ordered.map((node) => vertexOf(node, ids.get(node) as string, policies.get(node))), edges };
@@ -26,6 +31,8 @@ export function closeGraph(name: string, sinks: readonly SinkNode[]): Graph {
 /** Every node reached from the sinks, with the policy for its failures: its own, else that of the first onError below it. */
 function findPolicies(sinks: readonly SinkNode[]): Map<Closed, ErrorPolicy | undefined> {
   const found = new Map<Closed, ErrorPolicy | undefined>();
+  /** The policies from below with which a node, and so all above it, has been looked at. */
+  const seen = new Map<Closed, Set<ErrorPolicy | undefined>>();
   const work: { node: Node; below: ErrorPolicy | undefined }[] = sinks.map((node) => ({ node, below: undefined }));
   for (let next = work.pop(); next !== undefined; next = work.pop()) {
     const { node, below } = next;
@@ -33,24 +40,36 @@ function findPolicies(sinks: readonly SinkNode[]): Map<Closed, ErrorPolicy | und
       work.push({ node: node.input.node, below: node.policy });
       continue;
     }
+    const before = seen.get(node) ?? new Set();
+    if (before.has(below)) continue;
+    seen.set(node, before.add(below));
     const known = found.get(node);
-    const policy = node.type === "sink" ? node.onError : ((node.type === "operator" ? node.onError : undefined) ?? below);
-    if (found.has(node) && (policy === undefined || policy === known)) continue;
+    const policy = (node.type === "source" ? undefined : node.onError) ?? below;
     if (known !== undefined && policy !== undefined && policy !== known) throw conflict(node);
-    found.set(node, policy);
-    if (policy?.action === "target") for (const sink of policy.collector.sideSinks) work.push({ node: sink, below: undefined });
+    found.set(node, policy ?? known);
+    if (policy?.action === "target")
+      for (const sink of policy.collector.sideSinks) work.push({ node: sink, below: undefined });
     if (node.type === "source") continue;
     if (node.type === "operator") for (const sink of node.sideSinks) work.push({ node: sink, below: undefined });
     const ports = node.type === "sink" ? [node.input] : node.inputs;
     // The policy of a side branch (late values, dead letters) is not one for the operators above the side output.
-    for (const port of ports) work.push({ node: port.node, below: port.output === MAIN || port.output > ERROR ? (node.type === "sink" ? undefined : below) : undefined });
+    for (const port of ports)
+      work.push({ node: port.node, below: port.output === MAIN || port.output > ERROR ? below : undefined });
   }
   return found;
 }
 
 function conflict(node: Closed): StreamError {
-  const what = node.type === "operator" ? (node.spec.name ?? node.spec.kind) : node.type === "source" ? node.source.name : node.sink.name;
-  return new StreamError("E_ON_ERROR_CONFLICT", `"${what}" stands above two branches with different onError policies: call onError before the stream branches, or once for both`);
+  const what =
+    node.type === "operator"
+      ? (node.spec.name ?? node.spec.kind)
+      : node.type === "source"
+        ? node.source.name
+        : node.sink.name;
+  return new StreamError(
+    "E_ON_ERROR_CONFLICT",
+    `"${what}" stands above two branches with different onError policies: call onError before the stream branches, or once for both`,
+  );
 }
 
 /** The ports that enter each node; a collector of dead letters gets one from every node whose policy it is. */
@@ -81,13 +100,17 @@ function canonicalNodes(nodes: Iterable<Closed>): (node: Closed) => Closed {
     const known = first.get(key);
     if (known === undefined) first.set(key, node);
     else if (known.type === "sink" && node.type === "sink" && !sameSettings(known, node))
-      throw new StreamError("E_ARGUMENT", `sink "${node.sink.name}" is used at several places with different options: give each place the same ones, or a Sink object of its own`);
+      throw new StreamError(
+        "E_ARGUMENT",
+        `sink "${node.sink.name}" is used at several places with different options: give each place the same ones, or a Sink object of its own`,
+      );
   }
-  return (node) => (node.type === "operator" ? node : (first.get(node.type === "source" ? node.source : node.sink) ?? node));
+  return (node) =>
+    node.type === "operator" ? node : (first.get(node.type === "source" ? node.source : node.sink) ?? node);
 }
 
 function sameSettings(left: SinkNode, right: SinkNode): boolean {
-  return JSON.stringify(left.settings) === JSON.stringify(right.settings) && left.onError.action === right.onError.action;
+  return JSON.stringify(left.settings) === JSON.stringify(right.settings) && left.onError === right.onError;
 }
 
 function skipPolicies(node: Node): Closed {
@@ -114,7 +137,11 @@ function order(inputs: ReadonlyMap<Closed, readonly Port[]>): Closed[] {
       if (left === 0) ordered.push(node);
     }
   }
-  if (ordered.length < inputs.size) throw new StreamError("E_ARGUMENT", "a dead-letter target leads back to the sink it serves: use another Sink object for its failures");
+  if (ordered.length < inputs.size)
+    throw new StreamError(
+      "E_ARGUMENT",
+      "a dead-letter target leads back to the sink it serves: use another Sink object for its failures",
+    );
   return ordered;
 }
 
@@ -124,7 +151,8 @@ function nameVertices(nodes: readonly Closed[]): Map<Closed, string> {
   const counts = new Map<string, number>();
   // User-given names first: they find state and positions, so no generated id may push them aside.
   for (const node of nodes) if (node.type === "source") ids.set(node, claim(taken, node.source.name));
-  for (const node of nodes) if (node.type === "operator" && node.spec.name !== undefined) ids.set(node, claim(taken, node.spec.name));
+  for (const node of nodes)
+    if (node.type === "operator" && node.spec.name !== undefined) ids.set(node, claim(taken, node.spec.name));
   for (const node of nodes) if (node.type === "sink") ids.set(node, claim(taken, node.settings.name ?? node.sink.name));
   for (const node of nodes) {
     if (ids.has(node) || node.type !== "operator") continue;

@@ -20,7 +20,10 @@ export interface SourceNode {
 }
 
 /** What happens to a value whose function failed. A target is the node that collects the dead letters and the sinks below it. */
-export type ErrorPolicy = { readonly action: "fail" } | { readonly action: "skip" } | { readonly action: "target"; readonly collector: OperatorNode };
+export type ErrorPolicy =
+  | { readonly action: "fail" }
+  | { readonly action: "skip" }
+  | { readonly action: "target"; readonly collector: OperatorNode };
 
 export interface OperatorNode {
   readonly type: "operator";

@@ -35,19 +35,35 @@ function judge(path: readonly Vertex[], store: CheckpointStore | undefined): { l
   const { sink } = path[path.length - 1] as SinkVertex;
   const first = path[0];
   if (first?.type === "source" && first.source.replays === false)
-    return { level: "at-most-once", because: `"${first.source.name}" can not be read again: a crash loses the values under way` };
+    return {
+      level: "at-most-once",
+      because: `"${first.source.name}" can not be read again: a crash loses the values under way`,
+    };
   if (store !== undefined && sink.system !== undefined && sink.system === store.system)
     return { level: "exactly-once", because: `"${sink.name}" writes inside the commit of ${store.name}` };
-  if (store !== undefined && sink.rollsBack === true) return { level: "exactly-once", because: `"${sink.name}" rolls itself back to what the checkpoint saved` };
-  const lowered = path.find((vertex) => vertex.type === "operator" && (vertex.spec.lowers !== undefined || vertex.spec.origins === "none"));
-  if (sink.writes === "append") return { level: "at-least-once", because: `"${sink.name}" appends: a replay writes again` };
-  if (lowered?.type === "operator") return { level: "at-least-once", because: `${lowered.spec.kind} "${lowered.id}": ${lowered.spec.lowers ?? "its outputs have no replayable id"}` };
-  if (sink.writes === "versioned") return { level: "effectively-once", because: `"${sink.name}" compares a version that grows` };
+  if (store !== undefined && sink.rollsBack === true)
+    return { level: "exactly-once", because: `"${sink.name}" rolls itself back to what the checkpoint saved` };
+  const lowered = path.find(
+    (vertex) => vertex.type === "operator" && (vertex.spec.lowers !== undefined || vertex.spec.origins === "none"),
+  );
+  if (sink.writes === "append")
+    return { level: "at-least-once", because: `"${sink.name}" appends: a replay writes again` };
+  if (lowered?.type === "operator")
+    return {
+      level: "at-least-once",
+      because: `${lowered.spec.kind} "${lowered.id}": ${lowered.spec.lowers ?? "its outputs have no replayable id"}`,
+    };
+  if (sink.writes === "versioned")
+    return { level: "effectively-once", because: `"${sink.name}" compares a version that grows` };
   return { level: "effectively-once", because: `"${sink.name}" writes the same id again with the same content` };
 }
 
 /** Refuses to start below the delivery asked for, naming the weakest path. */
 export function requireDelivery(guarantees: readonly Guarantee[], wanted: DeliveryLevel): void {
   const weak = guarantees.find(({ level }) => RANK.indexOf(level) < RANK.indexOf(wanted));
-  if (weak !== undefined) throw new StreamError("E_DELIVERY", `delivery "${wanted}" does not hold on ${weak.path.join(" → ")}: it is ${weak.level}, because ${weak.because}`);
+  if (weak !== undefined)
+    throw new StreamError(
+      "E_DELIVERY",
+      `delivery "${wanted}" does not hold on ${weak.path.join(" → ")}: it is ${weak.level}, because ${weak.because}`,
+    );
 }

@@ -12,9 +12,13 @@ import type { TopologyDescription } from "./describe.js";
  */
 export function toMermaid(description: TopologyDescription): string {
   const names = new Map(description.nodes.map((node, i) => [node.id, `n${i}`]));
-  const lines = [`%% ${description.name}: ${description.tasks.mode === "one" ? "one task" : "a task a partition"} (${description.tasks.because})`, "flowchart LR"];
+  const lines = [
+    `%% ${description.name}: ${description.tasks.mode === "one" ? "one task" : "a task a partition"} (${description.tasks.because})`,
+    "flowchart LR",
+  ];
   for (const { id, kind } of description.nodes) lines.push(`  ${names.get(id)}${shape(id, kind)}`);
-  for (const { from, to, output } of description.edges) lines.push(`  ${names.get(from)} ${arrow(output)} ${names.get(to)}`);
+  for (const { from, to, output } of description.edges)
+    lines.push(`  ${names.get(from)} ${arrow(output)} ${names.get(to)}`);
   return `${lines.join("\n")}\n`;
 }
 
