@@ -166,34 +166,39 @@ describe("a failing disk", () => {
     return Object.getPrototypeOf(handle);
   }
 
-  it("leaves nothing of a failed write, and takes it again", async () => {
-    const path = freshPath();
-    const sink = await writer(path);
-    await write(sink, "before");
-    const handles = await prototype();
-    const sound = handles.write as Write;
-    vi.spyOn(handles, "write").mockImplementationOnce(async function (
-      this: FileHandle,
-      buffer: Buffer,
-      offset: number,
-      _: number,
-      position: number,
-    ) {
-      await sound.call(this, buffer, offset, 3, position);
-      throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
-    } as never);
-    await expect(write(sink, "half written")).rejects.toMatchObject({
-      class: "transient",
-      code: "E_FILE_WRITE",
-      message: expect.stringContaining("no space left"),
-    });
-    expect(readFileSync(path, "utf8")).toBe("before\nhal");
-    expect(Buffer.from(await stateOf(sink)).toString()).toBe("7");
-    expect(readFileSync(path, "utf8")).toBe("before\n");
-    await write(sink, "x");
-    await sink.close();
-    expect(readFileSync(path, "utf8")).toBe("before\nx\n");
-  });
+  it.each([true, false])(
+    "leaves nothing of a failed write, and takes it again (flushed between: %s)",
+    async (flushed) => {
+      const path = freshPath();
+      const sink = await writer(path);
+      await write(sink, "before");
+      const handles = await prototype();
+      const sound = handles.write as Write;
+      vi.spyOn(handles, "write").mockImplementationOnce(async function (
+        this: FileHandle,
+        buffer: Buffer,
+        offset: number,
+        _: number,
+        position: number,
+      ) {
+        await sound.call(this, buffer, offset, 3, position);
+        throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+      } as never);
+      await expect(write(sink, "half written")).rejects.toMatchObject({
+        class: "transient",
+        code: "E_FILE_WRITE",
+        message: expect.stringContaining("no space left"),
+      });
+      expect(readFileSync(path, "utf8")).toBe("before\nhal");
+      if (flushed) {
+        expect(Buffer.from(await stateOf(sink)).toString()).toBe("7");
+        expect(readFileSync(path, "utf8")).toBe("before\n");
+      }
+      await write(sink, "");
+      await sink.close();
+      expect(readFileSync(path, "utf8")).toBe("before\n\n");
+    },
+  );
 
   it("goes on where a partial write ended", async () => {
     const path = freshPath();

@@ -95,6 +95,11 @@ describe("fileSource", () => {
     }
   });
 
+  it("finds every line end behind a line longer than a chunk", async () => {
+    const wanted = ["x".repeat(70_000), ...Array.from({ length: 3_000 }, (_, i) => `${i}`)];
+    expect(await lines(wanted.join("\n"))).toEqual(wanted);
+  });
+
   it("gives at most 1,024 lines a batch", async () => {
     const read = await batches(await open(file("\n".repeat(2_500))));
     expect(read.map(({ values, position }) => [values.length, position])).toEqual([

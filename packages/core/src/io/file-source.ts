@@ -257,7 +257,7 @@ function decodeLines(block: Buffer, starts: readonly number[], from: number): De
     const end = next === undefined ? block.length : next - 1;
     const offset = from + start;
     if (sound || isUtf8(block.subarray(start, end))) {
-      values.push(block.toString("utf8", start, end > start && block[end - 1] === CARRIAGE_RETURN ? end - 1 : end));
+      values.push(block.toString("utf8", start, block[end - 1] === CARRIAGE_RETURN ? end - 1 : end));
       offsets.push(offset);
     } else {
       poison.push({

@@ -168,7 +168,9 @@ export class AsyncReader<T> implements SourceReader<T> {
     this.#reading = true;
     if (this.#values.length > 0 || this.#ended) this.#wakeSoon();
     this.#pull();
-    await this.#wakeup.wait();
+    // Whatever woke it: without a value and without the end, a return would end the input.
+    do await this.#wakeup.wait();
+    while (this.#values.length === 0 && !this.#ended && !this.#closed);
     this.#reading = false;
     if (this.#closed) return undefined;
     const values = this.#values;
@@ -246,7 +248,7 @@ export class AsyncReader<T> implements SourceReader<T> {
     this.#wakes = true;
     process.nextTick(() => {
       this.#wakes = false;
-      if (this.#values.length > 0 || this.#ended) this.#wakeup.wake();
+      this.#wakeup.wake();
     });
   }
 }

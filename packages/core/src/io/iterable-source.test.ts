@@ -309,6 +309,16 @@ describe("close()", () => {
     expect(await read).toBeUndefined();
   });
 
+  it("throws away what was taken and not given yet", async () => {
+    const reader = await open(async function* (): AsyncGenerator<number> {
+      for (let n = 0; ; n++) yield n;
+    });
+    const read = reader.read();
+    for (let i = 0; i < 20; i++) await Promise.resolve();
+    await reader.close();
+    expect(await read).toBeUndefined();
+  });
+
   it("throws away what comes after it", async () => {
     let give: (value: number) => void = () => {};
     const reader = await open(async function* (): AsyncGenerator<number> {

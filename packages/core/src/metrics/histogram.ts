@@ -91,9 +91,8 @@ export class Histogram {
 function bucketOf(value: number): number {
   if (value <= LOWEST) return 0;
   if (value > (BOUNDS[LAST] as number)) return LAST + 1;
-  // The logarithm may miss a bound by its last bit; the table decides.
-  let bucket = Math.min(LAST, Math.ceil(Math.log2(value / LOWEST) * BUCKETS_PER_DOUBLING));
+  // The logarithm may miss a bound by its last bit; the table decides, from one below.
+  let bucket = Math.max(1, Math.ceil(Math.log2(value / LOWEST) * BUCKETS_PER_DOUBLING) - 1);
   while (value > (BOUNDS[bucket] as number)) bucket++;
-  while (value <= (BOUNDS[bucket - 1] as number)) bucket--;
   return bucket;
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import type { SinkWriter } from "../connector.js";
 import { contextOf, TASK } from "./sink-bench.js";
@@ -64,6 +65,20 @@ describe("testSink", () => {
     await hanging;
     await open.write(["c"], contextOf(1, 2));
     expect([sink.values, sink.counts.hanging]).toEqual([["a", "c"], 0]);
+    await expect(open.write(["d"], { ...contextOf(1, 3), signal: controller.signal })).rejects.toThrow("enough");
+    expect(sink.values).toEqual(["a", "c"]);
+  });
+
+  it("leaves no listener on the signal of a write it held", async () => {
+    const sink = testSink<string>();
+    const open = await writer(sink);
+    sink.stall();
+    const { signal } = new AbortController();
+    const hanging = open.write(["a"], { ...contextOf(1, 0), signal });
+    expect(getEventListeners(signal, "abort")).toHaveLength(1);
+    sink.release();
+    await hanging;
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
   it("replaces a value of the same id in its place, unless it appends", async () => {
