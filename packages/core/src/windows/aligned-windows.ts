@@ -1,8 +1,8 @@
 import type { Key } from "../element.js";
 import type { Batch, StageContext, StateChange } from "../stage.js";
+import { StateLog } from "../state/state-log.js";
 import { TimeHeap } from "../time/time-heap.js";
 import { type Alignment, lastStart, windowsOf } from "./aligned.js";
-import { StateLog } from "./state-log.js";
 import type { TimeSpan, Windowed } from "./window.js";
 import {
   entryBytes,
@@ -231,12 +231,7 @@ export class AlignedWindows<T, A> extends WindowStage<T, A> {
     let cell = frame.cells.get(key);
     let accumulator: A;
     try {
-      accumulator = content.add(
-        cell === undefined ? content.init() : cell.accumulator,
-        batch.values[place] as T,
-        time,
-        input,
-      );
+      accumulator = content.add(cell === undefined ? content.init() : cell.accumulator, batch, place, time, input);
     } catch (error) {
       this.context.fail(error, batch, place);
       return false;
@@ -248,6 +243,7 @@ export class AlignedWindows<T, A> extends WindowStage<T, A> {
     } else {
       cell.accumulator = accumulator;
     }
+    this.checkLimit(accumulator, key);
     cell.added++;
     if (!cell.changed) this.#log.touch(cell);
     if (frame.closed) this.#fire(cell, "late");

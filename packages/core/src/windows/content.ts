@@ -1,5 +1,6 @@
 import type { Key } from "../element.js";
 import { requireArgument } from "../errors.js";
+import type { Batch } from "../stage.js";
 import { type Aggregate, TwoStepAggregate } from "./aggregate.js";
 
 /** What to make of the values of a window, as the user said it. */
@@ -21,7 +22,8 @@ export type WindowContent<T, R> =
  */
 export interface Content<T, A, R> {
   init(): A;
-  add(accumulator: A, value: T, time: number, input: number): A;
+  /** Adds the value at `place`; `time` is by the windows' clock. */
+  add(accumulator: A, batch: Batch<T>, place: number, time: number, input: number): A;
   readonly merge: ((left: A, right: A) => A) | undefined;
   result(accumulator: A, key: Key | undefined, start: number, end: number): R;
 }
@@ -40,7 +42,7 @@ export function contentOf<T>(described: WindowContent<T, unknown>, what: string)
       if (described.merge !== undefined) requireFunction(described.merge, `${what}: the third argument of fold()`);
       return {
         init: described.initial,
-        add: (accumulator, value) => described.fn(accumulator, value),
+        add: (accumulator, { values }, place) => described.fn(accumulator, values[place] as T),
         merge: described.merge,
         result: (accumulator) => accumulator,
       };
@@ -66,7 +68,8 @@ const countContent: Content<unknown, number, number> = {
 function reduceContent<T>(fn: (left: T, right: T) => T): Content<T, T[], T> {
   return {
     init: () => [],
-    add: (held, value) => {
+    add: (held, { values }, place) => {
+      const value = values[place] as T;
       held[0] = held.length === 0 ? value : fn(held[0] as T, value);
       return held;
     },
@@ -87,8 +90,8 @@ export interface Collected<T> {
 export function collectContent<T>(): Content<T, Collected<T>, T[]> {
   return {
     init: () => ({ values: [], times: [] }),
-    add: (held, value, time) => {
-      held.values.push(value);
+    add: (held, { values }, place, time) => {
+      held.values.push(values[place] as T);
       held.times.push(time);
       return held;
     },
@@ -127,7 +130,8 @@ function aggregateContent<T>(
   const read = new Array<unknown>(parts.length);
   return {
     init: () => parts.map((part) => part.init()),
-    add: (held, value, time) => {
+    add: (held, { values }, place, time) => {
+      const value = values[place] as T;
       for (let i = 0; i < parts.length; i++) read[i] = (parts[i] as Part<T>).read(value, held[i]);
       for (let i = 0; i < parts.length; i++) held[i] = (parts[i] as Part<T>).put(held[i], read[i], time);
       return held;

@@ -1,7 +1,7 @@
 import type { Key } from "../element.js";
 import type { Batch, StageContext, StateChange } from "../stage.js";
+import { type Logged, StateLog } from "../state/state-log.js";
 import { type Alignment, lastStart, paneStart, windowsOf } from "./aligned.js";
-import { type Logged, StateLog } from "./state-log.js";
 import { entryBytes, entryKey, keyOfEntry, type OpenWindow, type WindowSetup, WindowStage } from "./window-stage.js";
 
 /** Some values that follow each other, by the number of the first. */
@@ -111,7 +111,8 @@ export class CountWindows<T, A> extends WindowStage<T, A> {
       try {
         accumulator = content.add(
           part === undefined ? content.init() : part.accumulator,
-          batch.values[place] as T,
+          batch,
+          place,
           row.count,
           input,
         );

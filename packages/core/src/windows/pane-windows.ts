@@ -1,8 +1,8 @@
 import type { Key } from "../element.js";
 import type { Batch, StageContext, StateChange } from "../stage.js";
+import { type Logged, StateLog } from "../state/state-log.js";
 import { TimeHeap } from "../time/time-heap.js";
 import { type Alignment, lastStart, paneStart } from "./aligned.js";
-import { type Logged, StateLog } from "./state-log.js";
 import type { TimeSpan } from "./window.js";
 import {
   entryBytes,
@@ -198,12 +198,7 @@ export class PaneWindows<T, A> extends WindowStage<T, A> {
     if (part?.pane !== pane || part.from !== from) part = undefined;
     let accumulator: A;
     try {
-      accumulator = content.add(
-        part === undefined ? content.init() : part.accumulator,
-        batch.values[place] as T,
-        time,
-        input,
-      );
+      accumulator = content.add(part === undefined ? content.init() : part.accumulator, batch, place, time, input);
     } catch (error) {
       this.context.fail(error, batch, place);
       return false;
@@ -217,6 +212,7 @@ export class PaneWindows<T, A> extends WindowStage<T, A> {
     } else {
       part.accumulator = accumulator;
     }
+    this.checkLimit(accumulator, key);
     part.added++;
     if (!part.changed) this.#parts.touch(part);
     return true;

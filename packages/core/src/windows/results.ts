@@ -71,9 +71,7 @@ export class ResultWriter {
       this.#offset = `${fired.start}-${fired.end}`;
     }
     if (this.#shape === "spread") {
-      (value as readonly Identified[]).forEach((one, place) => {
-        this.#add(fired, one.value, one.origin ?? this.#origin(fired, String(place)));
-      });
+      for (const one of value as readonly Identified[]) this.#add(fired, one.value, one.origin);
     } else {
       const { key, timing, firing, replaces } = fired;
       const window = this.#window;
@@ -83,7 +81,7 @@ export class ResultWriter {
           : replaces === undefined || replaces.length === 0
             ? { key, window, value, timing, firing }
             : { key, window, value, timing, firing, replaces };
-      this.#add(fired, result, this.#identified ? this.#origin(fired, "") : undefined);
+      this.#add(fired, result, this.#identified ? this.#origin(fired) : undefined);
     }
   }
 
@@ -121,9 +119,9 @@ export class ResultWriter {
     emit(rest ? whole.slice(0, count) : whole);
   }
 
-  #origin({ key, firing }: Firing, index: string): Origin {
+  #origin({ key, firing }: Firing): Origin {
     const partition = key === undefined ? "" : keyText(key);
-    const origin = { source: this.#operator, partition, offset: this.#offset, index };
+    const origin = { source: this.#operator, partition, offset: this.#offset, index: "" };
     return firing === 0 ? origin : { ...origin, firing };
   }
 }

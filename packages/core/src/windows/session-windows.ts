@@ -1,7 +1,7 @@
 import type { Key } from "../element.js";
 import type { Batch, StageContext, StateChange } from "../stage.js";
+import { type Logged, StateLog } from "../state/state-log.js";
 import { TimeHeap } from "../time/time-heap.js";
-import { type Logged, StateLog } from "./state-log.js";
 import type { TimeSpan, Windowed } from "./window.js";
 import {
   entryBytes,
@@ -193,10 +193,9 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
       ...Session<A>[],
     ];
     try {
-      const value = batch.values[place] as T;
       // A value that bridges sessions must not join them if it fails, so it is an accumulator of its own first.
-      if (others.length === 0) session.accumulator = content.add(session.accumulator, value, time, input);
-      else this.#join(session, others, content.add(content.init(), value, time, input), behind);
+      if (others.length === 0) session.accumulator = content.add(session.accumulator, batch, place, time, input);
+      else this.#join(session, others, content.add(content.init(), batch, place, time, input), behind);
     } catch (error) {
       this.context.fail(error, batch, place);
       return;
@@ -221,7 +220,7 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
     const { content } = this.setup;
     let accumulator: A;
     try {
-      accumulator = content.add(content.init(), batch.values[place] as T, time, input);
+      accumulator = content.add(content.init(), batch, place, time, input);
     } catch (error) {
       this.context.fail(error, batch, place);
       return;
@@ -283,6 +282,7 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
 
   /** A value is in: the session waits for its end, or has passed it and fires at once. */
   #added(session: Session<A>): void {
+    this.checkLimit(session.accumulator, session.owner.key);
     session.added++;
     this.#log.touch(session.owner);
     session.closed = !this.setup.plan.final && session.end - 1 <= this.watermark;

@@ -1,13 +1,14 @@
 import type { Key } from "../element.js";
 import { StreamError } from "../errors.js";
+import type { Pair } from "../operators/pair.js";
 import { Batch, type Emit, type Stage, type StageContext, type StateChange } from "../stage.js";
 import { type Codec, decodeKey, jsonCodec, keyText } from "../state/codec.js";
 import { packState, unpackState } from "../state/state-bytes.js";
+import { type Logged, StateLog } from "../state/state-log.js";
 import { TimeHeap } from "../time/time-heap.js";
 import type { Content } from "./content.js";
 import { LateValues } from "./late-values.js";
-import { type ResultShape, ResultWriter } from "./results.js";
-import { type Logged, StateLog } from "./state-log.js";
+import { type Identified, type ResultShape, ResultWriter } from "./results.js";
 import type { TimeSpan, WindowClock, Windowed } from "./window.js";
 import type { FiringPlan } from "./window-policy.js";
 
@@ -22,6 +23,10 @@ export interface WindowSetup<T, A> {
   readonly content: Content<T, A, unknown>;
   readonly plan: FiringPlan;
   readonly shape: ResultShape;
+  /** What a pair of a "spread" result becomes. */
+  readonly spread?: (pair: Pair, key: Key | undefined, window: TimeSpan) => unknown;
+  /** Throws when a window holds more than it may. */
+  readonly limit?: (accumulator: A, key: Key | undefined) => void;
 }
 
 /** The open window of a key: what it holds, and when that is to be fired early. */
@@ -223,15 +228,33 @@ export abstract class WindowStage<T, A> implements Stage {
     try {
       value = this.setup.content.result(accumulator, key, start, end);
     } catch (error) {
-      this.failResult(error, key, window);
+      this.failResult(error, key, window, { key, window: { start, end } });
       return;
     }
+    if (this.setup.spread !== undefined) value = this.#spread(value as readonly Pair[], key, { start, end }, firing);
     this.results.push({ key, start, end, timing, firing, replaces: more.replaces, time: more.time ?? end - 1 }, value);
   }
 
-  protected failResult(error: unknown, key: Key | undefined, window: TimeSpan): void {
+  protected failResult(error: unknown, key: Key | undefined, { end }: TimeSpan, what: unknown): void {
     const keys = key === undefined ? null : [key];
-    this.context.fail(error, new Batch([{ key, window }], [window.end - 1], keys, null, null, undefined), 0);
+    this.context.fail(error, new Batch([what], [end - 1], keys, null, null, undefined), 0);
+  }
+
+  /** The results of pairs; one whose function fails goes to the error policy alone. */
+  #spread(pairs: readonly Pair[], key: Key | undefined, window: TimeSpan, firing: number): Identified[] {
+    const results: Identified[] = [];
+    for (const pair of pairs) {
+      try {
+        const value = this.setup.spread?.(pair, key, window);
+        results.push({
+          value,
+          origin: pair.origin === undefined || firing === 0 ? pair.origin : { ...pair.origin, firing },
+        });
+      } catch (error) {
+        this.failResult(error, key, window, { left: pair.left, right: pair.right });
+      }
+    }
+    return results;
   }
 
   /** After a value came into an open window: fires it early, or sees to it that it will be. */
@@ -251,6 +274,11 @@ export abstract class WindowStage<T, A> implements Stage {
   /** A window that came from a checkpoint, or from merging others, is to be fired early when it was. */
   protected resumeEarly(pane: Pane<A>): void {
     if (!Number.isNaN(pane.dueAt)) this.#early.push(pane.dueAt, pane);
+  }
+
+  /** A value is in: what the window holds must stay within its limit. */
+  protected checkLimit(accumulator: A, key: Key | undefined): void {
+    this.setup.limit?.(accumulator, key);
   }
 
   /** A new piece of state begins with a value: refused now if no checkpoint could hold it, or if its key is of another partition. */

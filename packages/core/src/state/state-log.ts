@@ -1,5 +1,5 @@
 import type { StateChange } from "../stage.js";
-import { ChangeLog } from "../state/change-log.js";
+import { ChangeLog } from "./change-log.js";
 
 /** A piece of state that knows whether it is in the log, so that writing to it again costs nothing. */
 export interface Logged {
