@@ -133,6 +133,12 @@ export class StageHarness {
     return this;
   }
 
+  /** After a restart: the watermark stands where it stood, and nobody is called. */
+  resumeWatermark(time: number): this {
+    this.#watermark = time;
+    return this;
+  }
+
   /** The watermark that would be passed on now. */
   get watermarkOut(): number {
     return this.stage.outputWatermark?.(this.#watermark) ?? this.#watermark;

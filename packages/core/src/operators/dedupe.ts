@@ -2,7 +2,8 @@ import { type Duration, durationMs } from "../duration.js";
 import type { Key } from "../element.js";
 import { requireArgument } from "../errors.js";
 import { type Batch, type Emit, MAIN, type OperatorSpec, type StageContext } from "../stage.js";
-import { type Codec, keyText } from "../state/codec.js";
+import type { Codec } from "../state/codec.js";
+import { pairText } from "../state/key-pair.js";
 import { KeyedState } from "../state/keyed-state.js";
 import { stateTime } from "../state/ttl.js";
 import { requireKey } from "./key-by.js";
@@ -71,10 +72,4 @@ class DedupeStage<T> extends KeyedStage<true> {
   onWatermark(time: number): void {
     this.state.sweep(time);
   }
-}
-
-/** Two keys as one: the length of the first tells where the second begins. */
-function pairText(first: Key, second: Key): string {
-  const text = keyText(first);
-  return `${text.length}:${text}${keyText(second)}`;
 }

@@ -58,16 +58,26 @@ const EPOCH_2026_MS = 1_767_225_600_000;
  * );
  * ```
  */
-export async function simulate(build: (world: World) => Topology | Promise<Topology>, options: SimulateOptions): Promise<Simulation> {
+export async function simulate(
+  build: (world: World) => Topology | Promise<Topology>,
+  options: SimulateOptions,
+): Promise<Simulation> {
   const calm = await simulateOnce(build, options, undefined);
   const first = await simulateOnce(build, options, calm.occasions);
   const second = await simulateOnce(build, options, calm.occasions);
   if (first.result.traceHash !== second.result.traceHash)
-    throw new StreamError("E_SIMULATION", `two runs of seed ${options.seed} differ: something in the topology depends on more than world.clock and world.random`);
+    throw new StreamError(
+      "E_SIMULATION",
+      `two runs of seed ${options.seed} differ: something in the topology depends on more than world.clock and world.random`,
+    );
   return second.result;
 }
 
-async function simulateOnce(build: (world: World) => Topology | Promise<Topology>, { seed, faults, replace }: SimulateOptions, expected: Occasions | undefined): Promise<{ result: Simulation; occasions: Occasions }> {
+async function simulateOnce(
+  build: (world: World) => Topology | Promise<Topology>,
+  { seed, faults, replace }: SimulateOptions,
+  expected: Occasions | undefined,
+): Promise<{ result: Simulation; occasions: Occasions }> {
   const clock = virtualClock(EPOCH_2026_MS);
   const plan = new FaultPlan(faults, expected, seededRandom(seed ^ 0x5eed));
   const trace = new Trace(() => clock.now());
@@ -98,9 +108,25 @@ async function simulateOnce(build: (world: World) => Topology | Promise<Topology
 }
 
 /** One life of the simulated process. True: the input was completed. */
-async function runUntilCrash(graph: Graph, clock: VirtualClock, store: ReturnType<typeof memoryCheckpoints>, world: SimulatedWorld, pick: () => number, crash: { now: () => void }): Promise<boolean> {
+async function runUntilCrash(
+  graph: Graph,
+  clock: VirtualClock,
+  store: ReturnType<typeof memoryCheckpoints>,
+  world: SimulatedWorld,
+  pick: () => number,
+  crash: { now: () => void },
+): Promise<boolean> {
   const died = new StreamError("E_ABORTED", "simulated crash");
-  const run = startRun(graph, { clock, random: world.random, logger: silent, checkpoint: { every: CHECKPOINT_EVERY_MS, timeout: CHECKPOINT_TIMEOUT_MS, store } }, { pick: (count) => Math.floor(pick() * count), awaited: true });
+  const run = startRun(
+    graph,
+    {
+      clock,
+      random: world.random,
+      logger: silent,
+      checkpoint: { every: CHECKPOINT_EVERY_MS, timeout: CHECKPOINT_TIMEOUT_MS, store },
+    },
+    { pick: (count) => Math.floor(pick() * count), awaited: true },
+  );
   crash.now = () => run.abort(died);
   let over: "no" | "completed" | { readonly error: unknown } = "no";
   run.done.then(
@@ -116,7 +142,10 @@ async function runUntilCrash(graph: Graph, clock: VirtualClock, store: ReturnTyp
     if (over !== "no") break;
     if (clock.nextDue === Number.POSITIVE_INFINITY) {
       run.abort();
-      throw new StreamError("E_SIMULATION", `the run waits for something outside of the simulation: no timer is set on world.clock and nothing is ready. Real I/O or a worker inside? ${run.health().reasons.join("; ")}`);
+      throw new StreamError(
+        "E_SIMULATION",
+        `the run waits for something outside of the simulation: no timer is set on world.clock and nothing is ready. Real I/O or a worker inside? ${run.health().reasons.join("; ")}`,
+      );
     }
     await clock.set(Math.max(clock.now(), clock.nextDue));
   }
@@ -126,11 +155,22 @@ async function runUntilCrash(graph: Graph, clock: VirtualClock, store: ReturnTyp
   return false;
 }
 
-function simulatedGraph(graph: Graph, world: SimulatedWorld, contents: Map<string, SinkContent>, sources: Readonly<Record<string, Iterable<unknown>>>): Graph {
+function simulatedGraph(
+  graph: Graph,
+  world: SimulatedWorld,
+  contents: Map<string, SinkContent>,
+  sources: Readonly<Record<string, Iterable<unknown>>>,
+): Graph {
   const vertices = graph.vertices.map((vertex): Vertex => {
     if (vertex.type === "source") {
       const replacement = sources[vertex.source.name];
-      return { ...vertex, source: simulatedSource(replacement === undefined ? vertex.source : iterableSource(replacement, vertex.source.name), world) };
+      return {
+        ...vertex,
+        source: simulatedSource(
+          replacement === undefined ? vertex.source : iterableSource(replacement, vertex.source.name),
+          world,
+        ),
+      };
     }
     if (vertex.type !== "sink") return vertex;
     const content = new SinkContent(vertex.sink.writes !== "append");
@@ -171,7 +211,11 @@ function replaceLookups(graph: Graph, lookups: Readonly<Record<string, ReadonlyM
       const before = Object.getOwnPropertyDescriptors(lookup);
       undo.push(() => Object.defineProperties(lookup, before));
       Object.defineProperties(lookup, {
-        fetch: { configurable: true, value: async (keys: readonly Key[]) => new Map(keys.filter((key) => map.has(key)).map((key) => [key, map.get(key)])) },
+        fetch: {
+          configurable: true,
+          value: async (keys: readonly Key[]) =>
+            new Map(keys.filter((key) => map.has(key)).map((key) => [key, map.get(key)])),
+        },
         connect: { configurable: true, value: undefined },
         changes: { configurable: true, value: undefined },
         close: { configurable: true, value: undefined },

@@ -1,4 +1,13 @@
-import type { CheckpointConnection, CheckpointStore, Sink, SinkWriter, Source, SourceBatch, SourceReader, WriteContext } from "../connector.js";
+import type {
+  CheckpointConnection,
+  CheckpointStore,
+  Sink,
+  SinkWriter,
+  Source,
+  SourceBatch,
+  SourceReader,
+  WriteContext,
+} from "../connector.js";
 import { WriteError } from "../connector.js";
 import { waitFor } from "../runtime/write-group.js";
 import type { FaultPlan } from "./fault-plan.js";
@@ -30,7 +39,8 @@ export function simulatedSource<T>(source: Source<T>, world: SimulatedWorld): So
       const connection = await source.connect(context);
       return {
         ...bound(connection),
-        open: async (partition, position) => new CutReader(await connection.open(partition, position), world, context.signal),
+        open: async (partition, position) =>
+          new CutReader(await connection.open(partition, position), world, context.signal),
       };
     },
   };
@@ -44,22 +54,32 @@ function bound<T extends object>(connection: T): T {
       return typeof value === "function" ? value.bind(target) : value;
     },
     ownKeys: (target) => [...new Set([...Reflect.ownKeys(target), ...methodNames(target)])],
-    getOwnPropertyDescriptor: (target, name) => ({ configurable: true, enumerable: true, value: Reflect.get(target, name, target) as unknown }),
+    getOwnPropertyDescriptor: (target, name) => ({
+      configurable: true,
+      enumerable: true,
+      value: Reflect.get(target, name, target) as unknown,
+    }),
   });
 }
 
 function methodNames(target: object): string[] {
   const names: string[] = [];
-  for (let at = Object.getPrototypeOf(target) as object | null; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at) as object | null) names.push(...Object.getOwnPropertyNames(at).filter((name) => name !== "constructor"));
+  for (
+    let at = Object.getPrototypeOf(target) as object | null;
+    at !== null && at !== Object.prototype;
+    at = Object.getPrototypeOf(at) as object | null
+  )
+    names.push(...Object.getOwnPropertyNames(at).filter((name) => name !== "constructor"));
   return names;
 }
 
-/** Hands a batch on in pieces. Only its end has a position, so the pieces before it resume where the last whole batch ended. */
+/** Hands batches on in small pieces, at random paces. A batch is cut where its offsets are numbers and its position is the one after the last. */
 class CutReader<T> implements SourceReader<T> {
   readonly #reader: SourceReader<T>;
   readonly #world: SimulatedWorld;
   readonly #signal: AbortSignal;
   #closed = false;
+  #rest: SourceBatch<T> | undefined;
 
   constructor(reader: SourceReader<T>, world: SimulatedWorld, signal: AbortSignal) {
     this.#reader = reader;
@@ -73,9 +93,33 @@ class CutReader<T> implements SourceReader<T> {
     await waitFor(clock, paceMs, this.#signal);
     if (this.#closed) return undefined;
     this.#world.crashPoint();
-    const batch = await this.#reader.read();
+    const batch = this.#cut(this.#rest ?? (await this.#reader.read()));
     this.#world.trace.add("read", batch?.position);
     return batch;
+  }
+
+  #cut(batch: SourceBatch<T> | undefined): SourceBatch<T> | undefined {
+    this.#rest = undefined;
+    const size = 1 + Math.floor(this.#world.random() * MAX_CUT);
+    const offsets = batch?.offsets;
+    if (
+      batch === undefined ||
+      offsets === undefined ||
+      size >= batch.values.length ||
+      Number(batch.position) !== Number(offsets[offsets.length - 1]) + 1
+    )
+      return batch;
+    const { values, times, poison, caughtUp, position } = batch;
+    const piece = (from: number, to: number): SourceBatch<T> => ({
+      values: values.slice(from, to),
+      offsets: offsets.slice(from, to),
+      ...(times === undefined ? {} : { times: Array.prototype.slice.call(times, from, to) as number[] }),
+      position: to === values.length ? position : String(Number(offsets[to - 1]) + 1),
+      ...(to === values.length && poison !== undefined ? { poison } : {}),
+      ...(to === values.length && caughtUp !== undefined ? { caughtUp } : {}),
+    });
+    this.#rest = piece(size, values.length);
+    return piece(0, size);
   }
 
   close(): Promise<void> {
@@ -84,13 +128,12 @@ class CutReader<T> implements SourceReader<T> {
   }
 }
 
-/** Largest batch a simulated iterable hands out at once: small, and not always the same. */
-export function cutSize(random: () => number): number {
-  return 1 + Math.floor(random() * MAX_CUT);
-}
-
 /** A sink that is slow, writes twice, or holds a checkpoint up, as the plan says; what it wrote is kept for the result. */
-export function simulatedSink<T>(sink: Sink<T>, world: SimulatedWorld, written: (value: T, id: string | undefined) => void): Sink<T> {
+export function simulatedSink<T>(
+  sink: Sink<T>,
+  world: SimulatedWorld,
+  written: (value: T, id: string | undefined) => void,
+): Sink<T> {
   return {
     name: sink.name,
     writes: sink.writes,
@@ -102,13 +145,20 @@ export function simulatedSink<T>(sink: Sink<T>, world: SimulatedWorld, written: 
       const connection = await sink.connect(context);
       return {
         ...bound(connection),
-        open: async (task, state) => simulatedWriter(sink, await connection.open(task, state), world, context.signal, written),
+        open: async (task, state) =>
+          simulatedWriter(sink, await connection.open(task, state), world, context.signal, written),
       };
     },
   };
 }
 
-function simulatedWriter<T>(sink: Sink<T>, writer: SinkWriter<T>, world: SimulatedWorld, signal: AbortSignal, written: (value: T, id: string | undefined) => void): SinkWriter<T> {
+function simulatedWriter<T>(
+  sink: Sink<T>,
+  writer: SinkWriter<T>,
+  world: SimulatedWorld,
+  signal: AbortSignal,
+  written: (value: T, id: string | undefined) => void,
+): SinkWriter<T> {
   const { clock, random, plan, trace } = world;
   return {
     write: async (values: readonly T[], context: WriteContext) => {
@@ -120,7 +170,8 @@ function simulatedWriter<T>(sink: Sink<T>, writer: SinkWriter<T>, world: Simulat
       });
       trace.add("write", sink.name, values, outcomes);
       world.crashPoint();
-      if (sink.writes !== "append" && plan.strikes("duplicate")) throw new WriteError("transient", "E_SIMULATED", "the connection broke after the write");
+      if (sink.writes !== "append" && plan.strikes("duplicate"))
+        throw new WriteError("transient", "E_SIMULATED", "the connection broke after the write");
       return outcomes;
     },
     flush: async (epoch) => {

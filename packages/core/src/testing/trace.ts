@@ -10,7 +10,11 @@ export class Trace {
   }
 
   add(what: string, ...facts: readonly unknown[]): void {
-    this.#hash.update(JSON.stringify([this.#now(), what, ...facts], (_, value) => (typeof value === "bigint" ? `${value}n` : value instanceof Map || value instanceof Set ? [...value] : value)));
+    this.#hash.update(
+      JSON.stringify([this.#now(), what, ...facts], (_, value) =>
+        typeof value === "bigint" ? `${value}n` : value instanceof Map || value instanceof Set ? [...value] : value,
+      ),
+    );
   }
 
   digest(): string {
