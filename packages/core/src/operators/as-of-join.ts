@@ -2,8 +2,8 @@ import { type Duration, durationMs } from "../duration.js";
 import type { Key } from "../element.js";
 import type { Batch, OperatorSpec, StageContext } from "../stage.js";
 import { TimeHeap } from "../time/time-heap.js";
-import { JoinStage, type Kept } from "./join-stage.js";
-import { checkMaxKeep, pairOrigin } from "./pair.js";
+import { JoinStage, type Kept } from "../windows/join-stage.js";
+import { checkMaxKeep, pairOrigin } from "../windows/pair.js";
 
 /**
  * Each left value, once the watermark has passed it, with the newest right value of its key at or before its time and not more than `keep`

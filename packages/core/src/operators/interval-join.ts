@@ -3,8 +3,8 @@ import type { Key } from "../element.js";
 import { requireArgument } from "../errors.js";
 import type { Batch, OperatorSpec, StageContext } from "../stage.js";
 import { TimeHeap } from "../time/time-heap.js";
-import { JoinStage, type Kept } from "./join-stage.js";
-import { JOIN_NAMES, type JoinFunction, type JoinKind, pairOrigin } from "./pair.js";
+import { JoinStage, type Kept } from "../windows/join-stage.js";
+import { JOIN_NAMES, type JoinFunction, type JoinKind, pairOrigin } from "../windows/pair.js";
 
 /**
  * Each left value with each right one of its key whose time is `from` to `to` after its own, both included (negative: before it), when the

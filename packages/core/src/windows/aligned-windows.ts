@@ -3,17 +3,10 @@ import type { Batch, StageContext, StateChange } from "../stage.js";
 import { StateLog } from "../state/state-log.js";
 import { TimeHeap } from "../time/time-heap.js";
 import { type Alignment, lastStart, windowsOf } from "./aligned.js";
+import { entryBytes, entryKey, entryParts, keyOfEntry } from "./state-entries.js";
 import type { TimeSpan, Windowed } from "./window.js";
-import {
-  entryBytes,
-  entryKey,
-  entryParts,
-  keyOfEntry,
-  type OpenWindow,
-  type Pane,
-  type WindowSetup,
-  WindowStage,
-} from "./window-stage.js";
+import type { Holding, OpenWindow, WindowSetup } from "./window-setup.js";
+import { WindowStage } from "./window-stage.js";
 
 /** One window of all keys. */
 class Frame<A> {
@@ -39,7 +32,7 @@ class Frame<A> {
 }
 
 /** One window of one key. */
-class Cell<A> implements Pane<A> {
+class Cell<A> implements Holding<A> {
   readonly frame: Frame<A>;
   readonly key: Key | undefined;
   accumulator: A;
@@ -96,13 +89,13 @@ export class AlignedWindows<T, A> extends WindowStage<T, A> {
     }
   }
 
-  protected fireEarly(pane: Pane<A>): void {
-    this.#fire(pane as Cell<A>, "early");
-    this.#log.touch(pane as Cell<A>);
+  protected fireEarly(holding: Holding<A>): void {
+    this.#fire(holding as Cell<A>, "early");
+    this.#log.touch(holding as Cell<A>);
   }
 
-  protected awaitEarlyEvent(pane: Pane<A>): void {
-    if (pane.added === 1) this.#freshen(pane as Cell<A>);
+  protected awaitEarlyEvent(holding: Holding<A>): void {
+    if (holding.added === 1) this.#freshen(holding as Cell<A>);
   }
 
   /** The cell fires at its frame's next early time, the first one ahead of the watermark. */
@@ -179,8 +172,7 @@ export class AlignedWindows<T, A> extends WindowStage<T, A> {
     let frame = this.#last;
     for (let i = 0; i < values.length; i++) {
       const time = times === null ? this.now : (times[i] as number);
-      const mark = marks === null ? Number.NEGATIVE_INFINITY : (marks[i] as number);
-      const behind = mark > this.watermark ? mark : this.watermark;
+      const behind = this.judgedBy(marks, i);
       if (frame === undefined || time < frame.start || time >= frame.end) frame = this.#frameOf(time, behind);
       if (frame === undefined || behind >= frame.lastCall) this.#reject(batch, i, time, behind);
       else this.#add(frame, keyed ? (keys as readonly Key[])[i] : undefined, batch, i, time, input);
@@ -194,8 +186,7 @@ export class AlignedWindows<T, A> extends WindowStage<T, A> {
     const marks = this.marksOf(batch);
     for (let i = 0; i < values.length; i++) {
       const time = times === null ? this.now : (times[i] as number);
-      const mark = marks === null ? Number.NEGATIVE_INFINITY : (marks[i] as number);
-      const behind = mark > this.watermark ? mark : this.watermark;
+      const behind = this.judgedBy(marks, i);
       const key = this.setup.keyed ? (keys as readonly Key[])[i] : undefined;
       const windows = windowsOf(time, this.#alignment);
       const open = windows.filter(({ end }) => end - 1 + this.setup.plan.latenessMs > behind);

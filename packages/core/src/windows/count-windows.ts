@@ -2,7 +2,9 @@ import type { Key } from "../element.js";
 import type { Batch, StageContext, StateChange } from "../stage.js";
 import { type Logged, StateLog } from "../state/state-log.js";
 import { type Alignment, lastStart, paneStart, windowsOf } from "./aligned.js";
-import { entryBytes, entryKey, keyOfEntry, type OpenWindow, type WindowSetup, WindowStage } from "./window-stage.js";
+import { entryBytes, entryKey, keyOfEntry } from "./state-entries.js";
+import type { OpenWindow, WindowSetup } from "./window-setup.js";
+import { WindowStage } from "./window-stage.js";
 
 /** Some values that follow each other, by the number of the first. */
 interface Part<A> {

@@ -1,7 +1,7 @@
 import { requireArgument } from "../errors.js";
 import { intervalJoin } from "../operators/interval-join.js";
-import { checkMaxKeep, JOIN_NAMES, type JoinFunction, type JoinKind } from "../operators/pair.js";
 import type { OperatorSpec } from "../stage.js";
+import { checkMaxKeep, JOIN_NAMES, type JoinFunction, type JoinKind } from "./pair.js";
 import type { JoinWindow } from "./window.js";
 import { type JoinPolicy, windowJoin } from "./window-join.js";
 

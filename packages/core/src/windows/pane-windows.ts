@@ -1,51 +1,13 @@
 import type { Key } from "../element.js";
 import type { Batch, StageContext, StateChange } from "../stage.js";
-import { type Logged, StateLog } from "../state/state-log.js";
+import { StateLog } from "../state/state-log.js";
 import { TimeHeap } from "../time/time-heap.js";
 import { type Alignment, lastStart, paneStart } from "./aligned.js";
+import { type Again, type Frame, isIn, type Part, placeOf, type Row } from "./pane-state.js";
+import { entryBytes, entryKey, entryParts, keyOfEntry } from "./state-entries.js";
 import type { TimeSpan } from "./window.js";
-import {
-  entryBytes,
-  entryKey,
-  entryParts,
-  keyOfEntry,
-  type OpenWindow,
-  type WindowSetup,
-  WindowStage,
-} from "./window-stage.js";
-
-/**
- * What one key has in one pane. A value that is late for the first windows over its pane counts for the later ones only: it goes into a
- * part of its own, `from` the first window that may have it.
- */
-interface Part<A> extends Logged {
-  readonly row: Row<A>;
-  readonly pane: number;
-  /** -Infinity: all windows over the pane. */
-  readonly from: number;
-  accumulator: A;
-  added: number;
-}
-
-/** The parts of a key, in the order of panes and `from`. */
-interface Row<A> {
-  readonly key: Key | undefined;
-  readonly parts: Part<A>[];
-}
-
-/** A window over panes. */
-interface Frame extends TimeSpan {
-  readonly lastCall: number;
-  closed: boolean;
-  /** Firings of keys that had late values; any other key with content in a closed window has fired once. */
-  readonly again: Map<Key | undefined, Again>;
-}
-
-interface Again extends Logged {
-  readonly frame: Frame;
-  readonly key: Key | undefined;
-  firing: number;
-}
+import type { OpenWindow, WindowSetup } from "./window-setup.js";
+import { WindowStage } from "./window-stage.js";
 
 /**
  * Sliding windows over panes: a value is added once, to its key's part of the pane it is in, and a window that fires puts the parts of its
@@ -75,8 +37,7 @@ export class PaneWindows<T, A> extends WindowStage<T, A> {
     const { keyed } = this.setup;
     for (let i = 0; i < values.length; i++) {
       const time = times === null ? this.now : (times[i] as number);
-      const mark = marks === null ? Number.NEGATIVE_INFINITY : (marks[i] as number);
-      const behind = mark > this.watermark ? mark : this.watermark;
+      const behind = this.judgedBy(marks, i);
       this.#addOne(batch, i, time, behind, keyed ? (keys as readonly Key[])[i] : undefined, input);
     }
   }
@@ -333,23 +294,4 @@ export class PaneWindows<T, A> extends WindowStage<T, A> {
     const key = keyOfEntry(text);
     frame?.again.set(key, { frame, key, firing, changed: false, saved: true, gone: false });
   }
-}
-
-function isIn(part: { readonly pane: number; readonly from: number }, start: number, end: number): boolean {
-  return part.pane >= start && part.pane < end && part.from <= start;
-}
-
-/** Where a part is, or would be: values mostly come for the last ones. */
-function placeOf(
-  parts: readonly { readonly pane: number; readonly from: number }[],
-  pane: number,
-  from: number,
-): number {
-  let at = parts.length;
-  while (at > 0) {
-    const before = parts[at - 1] as { readonly pane: number; readonly from: number };
-    if (before.pane < pane || (before.pane === pane && before.from < from)) break;
-    at--;
-  }
-  return at;
 }

@@ -1,51 +1,12 @@
 import type { Key } from "../element.js";
 import type { Batch, StageContext, StateChange } from "../stage.js";
-import { type Logged, StateLog } from "../state/state-log.js";
+import { StateLog } from "../state/state-log.js";
 import { TimeHeap } from "../time/time-heap.js";
+import { byOrder, newSession, type SavedSession, type Session, type Sessions, savedSession } from "./session-state.js";
+import { entryBytes, entryKey, keyOfEntry } from "./state-entries.js";
 import type { TimeSpan, Windowed } from "./window.js";
-import {
-  entryBytes,
-  entryKey,
-  keyOfEntry,
-  type OpenWindow,
-  type Pane,
-  type WindowSetup,
-  WindowStage,
-} from "./window-stage.js";
-
-/** A session of a key. It grows, and takes others in. */
-interface Session<A> extends Pane<A> {
-  readonly owner: Sessions<A>;
-  /** In the order sessions began, for those that are due together. */
-  readonly order: number;
-  start: number;
-  end: number;
-  firing: number;
-  /** Windows it has given results for and is no longer. */
-  replaces: TimeSpan[];
-  /** Its end has been reached, and it has fired. */
-  closed: boolean;
-  /** The one place in the row of deadlines that counts. */
-  deadline: number;
-  /** When it fires early by event time; NaN: not. */
-  earlyAt: number;
-}
-
-/** The sessions of a key: one piece of state. */
-interface Sessions<A> extends Logged {
-  readonly key: Key | undefined;
-  readonly list: Session<A>[];
-}
-
-type SavedSession<A> = [
-  start: number,
-  end: number,
-  accumulator: A,
-  added: number,
-  firing: number,
-  dueAt: number,
-  replaces: TimeSpan[],
-];
+import type { Holding, OpenWindow, WindowSetup } from "./window-setup.js";
+import { WindowStage } from "./window-stage.js";
 
 /**
  * Sessions. A value merges with the sessions of its key that it overlaps or touches and that are still live for it, that is, while
@@ -73,8 +34,7 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
     const marks = this.marksOf(batch);
     for (let i = 0; i < values.length; i++) {
       const time = times === null ? this.now : (times[i] as number);
-      const mark = marks === null ? Number.NEGATIVE_INFINITY : (marks[i] as number);
-      const behind = mark > this.watermark ? mark : this.watermark;
+      const behind = this.judgedBy(marks, i);
       this.#addOne(batch, i, time, behind, this.setup.keyed ? (keys as readonly Key[])[i] : undefined, input);
     }
   }
@@ -99,12 +59,12 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
     }
   }
 
-  protected fireEarly(pane: Pane<A>): void {
-    this.#fire(pane as Session<A>, "early");
+  protected fireEarly(holding: Holding<A>): void {
+    this.#fire(holding as Session<A>, "early");
   }
 
-  protected awaitEarlyEvent(pane: Pane<A>): void {
-    const session = pane as Session<A>;
+  protected awaitEarlyEvent(holding: Holding<A>): void {
+    const session = holding as Session<A>;
     const { early } = this.setup.plan;
     if (early?.by !== "event") return;
     const passed = this.watermark < session.start ? 0 : Math.floor((this.watermark - session.start) / early.everyMs);
@@ -122,7 +82,7 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
   protected changes(): StateChange[] {
     return this.#log.snapshot(
       ({ key }) => entryBytes(entryKey(key)),
-      ({ list }) => this.encodePiece(Math.max(...list.map(({ end }) => end - 1)), list.map(saved)),
+      ({ list }) => this.encodePiece(Math.max(...list.map(({ end }) => end - 1)), list.map(savedSession)),
     );
   }
 
@@ -134,7 +94,7 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
     const owner: Sessions<A> = { key: keyOfEntry(entry), list: [], changed: false, saved: true, gone: false };
     this.#keys.set(owner.key, owner);
     for (const [start, end, accumulator, added, firing, dueAt, replaces] of state as SavedSession<A>[]) {
-      const session = this.#begin(owner, start, end, accumulator);
+      const session = newSession(owner, this.#begun++, { start, end }, accumulator);
       Object.assign(session, {
         added,
         firing,
@@ -226,31 +186,11 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
       return;
     }
     const owner = found ?? { key, list: [], changed: false, saved: false, gone: false };
-    const session = this.#begin(owner, time, time + this.#gapMs, accumulator);
+    const session = newSession(owner, this.#begun++, { start: time, end: time + this.#gapMs }, accumulator);
     this.begin(session, found === undefined ? key : undefined, batch, place);
     this.#keys.set(key, owner);
     owner.list.push(session);
     this.#added(session);
-  }
-
-  #begin(owner: Sessions<A>, start: number, end: number, accumulator: A): Session<A> {
-    return {
-      owner,
-      order: this.#begun++,
-      start,
-      end,
-      accumulator,
-      added: 0,
-      firing: 0,
-      replaces: [],
-      closed: false,
-      dueAt: Number.NaN,
-      deadline: Number.NaN,
-      earlyAt: Number.NaN,
-      changed: false,
-      saved: false,
-      gone: false,
-    };
   }
 
   /** Sessions that a value bridges become one: the one that begins first takes the others in, and the value. */
@@ -336,12 +276,4 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
     if (this.setup.plan.discarding) session.accumulator = this.setup.content.init();
     this.#log.touch(owner);
   }
-}
-
-function saved<A>({ start, end, accumulator, added, firing, dueAt, replaces }: Session<A>): SavedSession<A> {
-  return [start, end, accumulator, added, firing, dueAt, replaces];
-}
-
-function byOrder(left: { readonly order: number }, right: { readonly order: number }): number {
-  return left.order - right.order;
 }

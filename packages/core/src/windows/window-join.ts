@@ -1,6 +1,8 @@
 import type { Duration } from "../duration.js";
 import type { Key, Origin } from "../element.js";
 import { requireArgument } from "../errors.js";
+import type { Batch, OperatorSpec } from "../stage.js";
+import { type Content, orderByTime } from "./content.js";
 import {
   checkMaxKeep,
   JOIN_NAMES,
@@ -9,9 +11,7 @@ import {
   type Pair,
   pairOrigin,
   tooManyKept,
-} from "../operators/pair.js";
-import type { Batch, OperatorSpec } from "../stage.js";
-import { type Content, orderByTime } from "./content.js";
+} from "./pair.js";
 import { shapeOf, type WindowSpec } from "./window.js";
 import { clockOf, describe, stageMaker } from "./window-operator.js";
 import { planFiring } from "./window-policy.js";

@@ -7,7 +7,7 @@ import { PaneWindows } from "./pane-windows.js";
 import { SessionWindows } from "./session-windows.js";
 import { shapeOf, type WindowPolicy, type WindowShape, type WindowSpec } from "./window.js";
 import { type FiringPlan, planFiring, refires } from "./window-policy.js";
-import type { WindowSetup } from "./window-stage.js";
+import type { WindowSetup } from "./window-setup.js";
 
 export type { WindowContent } from "./content.js";
 

@@ -1,48 +1,15 @@
 import type { Key } from "../element.js";
 import { StreamError } from "../errors.js";
-import type { Pair } from "../operators/pair.js";
 import { Batch, type Emit, type Stage, type StageContext, type StateChange } from "../stage.js";
-import { type Codec, decodeKey, jsonCodec, keyText } from "../state/codec.js";
+import { type Codec, jsonCodec } from "../state/codec.js";
 import { packState, unpackState } from "../state/state-bytes.js";
 import { type Logged, StateLog } from "../state/state-log.js";
 import { TimeHeap } from "../time/time-heap.js";
-import type { Content } from "./content.js";
 import { LateValues } from "./late-values.js";
-import { type Identified, type ResultShape, ResultWriter } from "./results.js";
-import type { TimeSpan, WindowClock, Windowed } from "./window.js";
-import type { FiringPlan } from "./window-policy.js";
-
-/** What a window stage is made from. */
-export interface WindowSetup<T, A> {
-  /** The operator's name, for errors. */
-  readonly where: string;
-  /** False: no checkpoint can save it, so it may hold anything. */
-  readonly named: boolean;
-  readonly keyed: boolean;
-  readonly clock: WindowClock | "count";
-  readonly content: Content<T, A, unknown>;
-  readonly plan: FiringPlan;
-  readonly shape: ResultShape;
-  /** What a pair of a "spread" result becomes. */
-  readonly spread?: (pair: Pair, key: Key | undefined, window: TimeSpan) => unknown;
-  /** Throws when a window holds more than it may. */
-  readonly limit?: (accumulator: A, key: Key | undefined) => void;
-}
-
-/** The open window of a key: what it holds, and when that is to be fired early. */
-export interface Pane<A> extends Logged {
-  accumulator: A;
-  /** Values since the last firing. */
-  added: number;
-  /** When it fires early by the clock; NaN: not. */
-  dueAt: number;
-}
-
-/** A window and what it holds so far: for `read()`. */
-export interface OpenWindow {
-  readonly window: TimeSpan;
-  readonly value: unknown;
-}
+import type { Pair } from "./pair.js";
+import { type Identified, ResultWriter } from "./results.js";
+import type { TimeSpan, Windowed } from "./window.js";
+import { type Holding, type OpenWindow, type WindowSetup, waitingText } from "./window-setup.js";
 
 /** The first so many pieces of state are encoded when they are first written, so that what can not be saved is refused there. */
 const CHECKED_PIECES = 64;
@@ -60,11 +27,11 @@ export abstract class WindowStage<T, A> implements Stage {
   protected readonly results: ResultWriter;
   protected readonly late: LateValues;
   /** No more values with a time up to this are expected; by processing time, the millisecond that has just passed. */
-  protected watermark = Number.NEGATIVE_INFINITY;
+  protected watermark: number = Number.NEGATIVE_INFINITY;
   /** The processing time of the batch. */
-  protected now = Number.NaN;
+  protected now: number = Number.NaN;
   readonly #usesClock: boolean;
-  readonly #early = new TimeHeap<Pane<A>>();
+  readonly #early = new TimeHeap<Holding<A>>();
   readonly #codec: Codec<unknown>;
   readonly #mark: Logged = { changed: false, saved: false, gone: false };
   readonly #marks = new StateLog<Logged>();
@@ -92,9 +59,9 @@ export abstract class WindowStage<T, A> implements Stage {
   /** When the next window fires or is freed by the windows' clock. */
   protected abstract get nextDeadline(): number;
   /** Fires a window before its end. */
-  protected abstract fireEarly(pane: Pane<A>): void;
+  protected abstract fireEarly(holding: Holding<A>): void;
   /** A value came into a window that fires early by event time. */
-  protected abstract awaitEarlyEvent(pane: Pane<A>): void;
+  protected abstract awaitEarlyEvent(holding: Holding<A>): void;
   /** Emits every open window as it is. */
   protected abstract fireAll(): void;
   protected abstract changes(): StateChange[];
@@ -190,13 +157,7 @@ export abstract class WindowStage<T, A> implements Stage {
 
   waiting(): string | undefined {
     const open = this.nextOpen();
-    if (open === undefined || this.setup.clock === "count") return undefined;
-    const { window, keys } = open;
-    const what = `window [${text(window.start)}, ${text(window.end)}) of ${keys === 1 ? "1 key" : `${keys} keys`}`;
-    if (this.setup.clock === "processing") return `${what} waits for the clock to reach its end`;
-    const until = window.end - 1 + (this.setup.plan.final ? this.setup.plan.latenessMs : 0);
-    const at = this.watermark === Number.NEGATIVE_INFINITY ? "there is none yet" : `it is at ${text(this.watermark)}`;
-    return `${what} waits for the watermark to reach ${text(until)}; ${at}`;
+    return open === undefined ? undefined : waitingText(this.setup, open, this.watermark);
   }
 
   /** The times of a batch by the windows' clock; null: all are `now`. */
@@ -207,6 +168,14 @@ export abstract class WindowStage<T, A> implements Stage {
         operator: this.context.operator,
       });
     return batch.times;
+  }
+
+  /** The watermark a value is judged by: its partition's where that had passed it, else the one that is here. */
+  protected judgedBy(marks: readonly number[] | null, place: number): number {
+    if (marks === null) return this.watermark;
+    const mark = marks[place] as number;
+    // Unmarked is NaN, which is not above anything.
+    return mark > this.watermark ? mark : this.watermark;
   }
 
   /** The marks of a batch; by processing time no value is late. */
@@ -258,22 +227,22 @@ export abstract class WindowStage<T, A> implements Stage {
   }
 
   /** After a value came into an open window: fires it early, or sees to it that it will be. */
-  protected awaitEarly(pane: Pane<A>): void {
+  protected awaitEarly(holding: Holding<A>): void {
     const { early } = this.setup.plan;
     if (early === undefined) return;
     if (early.by === "count") {
-      if (pane.added >= early.count) this.fireEarly(pane);
+      if (holding.added >= early.count) this.fireEarly(holding);
     } else if (early.by === "event") {
-      this.awaitEarlyEvent(pane);
-    } else if (Number.isNaN(pane.dueAt)) {
-      pane.dueAt = this.now + early.everyMs;
-      this.#early.push(pane.dueAt, pane);
+      this.awaitEarlyEvent(holding);
+    } else if (Number.isNaN(holding.dueAt)) {
+      holding.dueAt = this.now + early.everyMs;
+      this.#early.push(holding.dueAt, holding);
     }
   }
 
   /** A window that came from a checkpoint, or from merging others, is to be fired early when it was. */
-  protected resumeEarly(pane: Pane<A>): void {
-    if (!Number.isNaN(pane.dueAt)) this.#early.push(pane.dueAt, pane);
+  protected resumeEarly(holding: Holding<A>): void {
+    if (!Number.isNaN(holding.dueAt)) this.#early.push(holding.dueAt, holding);
   }
 
   /** A value is in: what the window holds must stay within its limit. */
@@ -305,8 +274,8 @@ export abstract class WindowStage<T, A> implements Stage {
       if (end <= early) {
         this.advance(end - 1);
       } else {
-        const pane = this.#early.pop() as Pane<A>;
-        if (pane.dueAt === early && !pane.gone) this.fireEarly(pane);
+        const holding = this.#early.pop() as Holding<A>;
+        if (holding.dueAt === early && !holding.gone) this.fireEarly(holding);
       }
     }
     if (!processing) return;
@@ -320,34 +289,4 @@ export abstract class WindowStage<T, A> implements Stage {
     const next = Math.min(this.#early.nextTime, end);
     if (next !== Number.POSITIVE_INFINITY) this.context.wakeAt(next);
   }
-}
-
-/** A key in the name of a piece of state. */
-export function entryKey(key: Key | undefined): string {
-  return key === undefined ? "" : keyText(key);
-}
-
-export function keyOfEntry(text: string): Key | undefined {
-  return text === "" ? undefined : decodeKey(encoder.encode(text));
-}
-
-/** The name of a piece of state, as bytes: its parts between bars. The key stands last, since it may hold one. */
-export function entryBytes(...parts: readonly (string | number)[]): Uint8Array {
-  return encoder.encode(parts.join("|"));
-}
-
-/** The first `count` parts of a name, and the rest. */
-export function entryParts(entry: string, count: number): string[] {
-  const parts: string[] = [];
-  let rest = entry;
-  for (let i = 0; i < count; i++) {
-    const bar = rest.indexOf("|");
-    parts.push(rest.slice(0, bar));
-    rest = rest.slice(bar + 1);
-  }
-  return [...parts, rest];
-}
-
-function text(time: number): string {
-  return Math.abs(time) <= 8.64e15 ? new Date(time).toISOString() : String(time);
 }

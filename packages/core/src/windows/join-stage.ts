@@ -4,7 +4,7 @@ import { Batch, type Emit, MAX_BATCH, type Stage, type StageContext, type StateC
 import { type Codec, decodeKey, jsonCodec, keyText } from "../state/codec.js";
 import { packState, unpackState } from "../state/state-bytes.js";
 import { type Logged, StateLog } from "../state/state-log.js";
-import { LateValues } from "../windows/late-values.js";
+import { LateValues } from "./late-values.js";
 import { tooManyKept } from "./pair.js";
 import { TimeBuffer } from "./time-buffer.js";
 
@@ -46,7 +46,7 @@ const decoder = new TextDecoder();
 export abstract class JoinStage implements Stage {
   protected readonly context: StageContext;
   protected readonly late: LateValues;
-  protected watermark = Number.NEGATIVE_INFINITY;
+  protected watermark: number = Number.NEGATIVE_INFINITY;
   readonly #where: string;
   readonly #maxKeep: number;
   readonly #keys = new Map<Key, KeptSides>();
@@ -82,7 +82,7 @@ export abstract class JoinStage implements Stage {
         },
       );
     for (let i = 0; i < values.length; i++) {
-      const mark = marks === null ? Number.NEGATIVE_INFINITY : (marks[i] as number);
+      const mark = marks === null ? Number.NaN : (marks[i] as number);
       const behind = mark > this.watermark ? mark : this.watermark;
       this.add(batch, i, input as 0 | 1, keys[i] as Key, times[i] as number, behind);
     }
