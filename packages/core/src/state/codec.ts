@@ -13,7 +13,19 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 /** Marks an object that stands for something JSON does not have; a user's key that begins with it gets one more. */
 const TAG = "$";
 
-const TYPED_ARRAYS = { Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array } as const;
+const TYPED_ARRAYS = {
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+} as const;
 type TypedArrayName = keyof typeof TYPED_ARRAYS;
 
 /**
@@ -21,18 +33,70 @@ type TypedArrayName = keyof typeof TYPED_ARRAYS;
  * symbols are refused (`E_STATE_CODEC`), since they would come back as something else. `where` names the operator in the error.
  */
 export function jsonCodec<S>(where: string): Codec<S> {
-  return {
-    version: 1,
-    encode: (state) => encoder.encode(JSON.stringify(toJson(state, where, ""))),
-    decode: (bytes) => fromJson(parse(bytes, where)) as S,
-  };
+  return new JsonCodec<S>(where);
 }
 
-function parse(bytes: Uint8Array, where: string): unknown {
+/** The default codec as a class, for those who want its text rather than bytes. */
+export class JsonCodec<S> implements Codec<S> {
+  readonly version: number = 1;
+  readonly #where: string;
+
+  constructor(where: string) {
+    this.#where = where;
+  }
+
+  encode(state: S): Uint8Array {
+    return encoder.encode(this.text(state));
+  }
+
+  /** What encode() gives, as text. */
+  text(state: S): string {
+    return JSON.stringify(isPlain(state) ? state : toJson(state, this.#where, ""));
+  }
+
+  decode(bytes: Uint8Array): S {
+    const [json, tagged] = parse(bytes, this.#where);
+    return (tagged ? fromJson(json) : json) as S;
+  }
+}
+
+/** Nothing in it needs a tag, so JSON says it as it is. */
+function isPlain(value: unknown): boolean {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return true;
+    case "number":
+      return Number.isFinite(value) && !Object.is(value, -0);
+    case "object":
+      return value === null || (Array.isArray(value) ? isPlainArray(value) : isPlainObject(value));
+    default:
+      return false;
+  }
+}
+
+function isPlainArray(values: readonly unknown[]): boolean {
+  for (const value of values) if (!isPlain(value)) return false;
+  return true;
+}
+
+function isPlainObject(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  for (const key in value) if (key.startsWith(TAG) || !isPlain((value as Record<string, unknown>)[key])) return false;
+  return true;
+}
+
+/** The JSON, and whether something in it may have a tag. */
+function parse(bytes: Uint8Array, where: string): [json: unknown, tagged: boolean] {
   try {
-    return JSON.parse(decoder.decode(bytes));
+    const text = decoder.decode(bytes);
+    return [JSON.parse(text), text.includes(`"${TAG}`)];
   } catch (cause) {
-    throw new StreamError("E_STATE_CODEC", `the saved state of "${where}" can not be read: ${messageOf(cause)}`, { cause, operator: where });
+    throw new StreamError("E_STATE_CODEC", `the saved state of "${where}" can not be read: ${messageOf(cause)}`, {
+      cause,
+      operator: where,
+    });
   }
 }
 
@@ -42,7 +106,9 @@ function toJson(value: unknown, where: string, path: string): unknown {
     case "boolean":
       return value;
     case "number":
-      return Number.isFinite(value) && !Object.is(value, -0) ? value : { [TAG]: "number", v: Object.is(value, -0) ? "-0" : String(value) };
+      return Number.isFinite(value) && !Object.is(value, -0)
+        ? value
+        : { [TAG]: "number", v: Object.is(value, -0) ? "-0" : String(value) };
     case "bigint":
       return { [TAG]: "bigint", v: String(value) };
     case "undefined":
@@ -57,20 +123,31 @@ function toJson(value: unknown, where: string, path: string): unknown {
 function objectToJson(value: object, where: string, path: string): unknown {
   if (Array.isArray(value)) return Array.from(value, (item, i) => toJson(item, where, `${path}[${i}]`));
   if (value instanceof Date) return { [TAG]: "date", v: String(value.getTime()) };
-  if (value instanceof Map) return { [TAG]: "map", v: Array.from(value, ([k, v]) => [toJson(k, where, `${path}.keys()`), toJson(v, where, `${path}.get(…)`)]) };
-  if (value instanceof Set) return { [TAG]: "set", v: Array.from(value, (item) => toJson(item, where, `${path}.values()`)) };
+  if (value instanceof Map)
+    return {
+      [TAG]: "map",
+      v: Array.from(value, ([k, v]) => [toJson(k, where, `${path}.keys()`), toJson(v, where, `${path}.get(…)`)]),
+    };
+  if (value instanceof Set)
+    return { [TAG]: "set", v: Array.from(value, (item) => toJson(item, where, `${path}.values()`)) };
   if (ArrayBuffer.isView(value)) return typedArrayToJson(value, where, path);
   const prototype = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) throw refused(where, path, `an instance of ${prototype.constructor?.name ?? "a class"}`);
+  if (prototype !== Object.prototype && prototype !== null)
+    throw refused(where, path, `an instance of ${prototype.constructor?.name ?? "a class"}`);
   const out: Record<string, unknown> = {};
-  for (const [key, item] of Object.entries(value)) defineOwn(out, key.startsWith(TAG) ? TAG + key : key, toJson(item, where, `${path}.${key}`));
+  for (const [key, item] of Object.entries(value))
+    defineOwn(out, key.startsWith(TAG) ? TAG + key : key, toJson(item, where, `${path}.${key}`));
   return out;
 }
 
 function typedArrayToJson(value: ArrayBufferView, where: string, path: string): unknown {
   const name = Buffer.isBuffer(value) ? "Uint8Array" : value.constructor.name;
   if (!(name in TYPED_ARRAYS)) throw refused(where, path, `a ${name}`);
-  return { [TAG]: "bytes", t: name, v: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") };
+  return {
+    [TAG]: "bytes",
+    t: name,
+    v: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64"),
+  };
 }
 
 function refused(where: string, path: string, what: string): StreamError {
@@ -87,13 +164,15 @@ function fromJson(json: unknown): unknown {
   const tagged = json as { [TAG]?: string; t?: TypedArrayName; v?: unknown };
   if (typeof tagged[TAG] === "string") return untag(tagged as { [TAG]: string; t?: TypedArrayName; v?: unknown });
   const out: Record<string, unknown> = {};
-  for (const [key, item] of Object.entries(json)) defineOwn(out, key.startsWith(TAG) ? key.slice(TAG.length) : key, fromJson(item));
+  for (const [key, item] of Object.entries(json))
+    defineOwn(out, key.startsWith(TAG) ? key.slice(TAG.length) : key, fromJson(item));
   return out;
 }
 
 /** Sets a property as data even where its name is `__proto__`, which plain assignment would take for the prototype. */
 function defineOwn(target: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === "__proto__") Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  if (key === "__proto__")
+    Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
   else target[key] = value;
 }
 

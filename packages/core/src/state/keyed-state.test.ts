@@ -258,7 +258,7 @@ describe("KeyedState codecs", () => {
       throw new Error(why);
     };
     const state = new KeyedState<number>({ where: "s", codec: failing });
-    expect(() => write(state, "k", 1)).toThrow(/E_STATE_CODEC: the codec of "s" could not encode its state: full/);
+    expect(() => write(state, "k", 1)).toThrow(/E_STATE_CODEC: the state of "s" could not be encoded: full/);
     const bytes = new KeyedState<number>({ where: "s" });
     write(bytes, "k", 1);
     const entries = bytes.snapshot() as [Uint8Array, Uint8Array][];

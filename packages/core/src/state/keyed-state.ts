@@ -3,10 +3,12 @@ import { requireArgument } from "../errors.js";
 import type { StateChange } from "../stage.js";
 import { TimeHeap } from "../time/time-heap.js";
 import { ChangeLog } from "./change-log.js";
-import { type Codec, decodeKey, encodeKey, jsonCodec } from "./codec.js";
-import { packState, unpackState } from "./state-bytes.js";
+import { type Codec, jsonCodec, keyText } from "./codec.js";
+import { keyOf } from "./key-pair.js";
+import { packKey, packState, unpackState } from "./state-bytes.js";
 import type { TtlPlan } from "./ttl.js";
 
+const decoder = new TextDecoder();
 /** At most so many expired keys are freed at one watermark; the rest waits for the next. Readers see them as expired at once. */
 const SWEEP_BUDGET = 10_000;
 /** The first so many keys are encoded when they are first written, so that what can not be saved is refused there, not at a checkpoint. */
@@ -25,6 +27,12 @@ export interface Cell<S> {
   queuedAt: number;
 }
 
+/** Keys as text, and back. */
+export interface KeyTexts<K> {
+  textOf(key: K): string;
+  keyOf(text: string): K;
+}
+
 export interface KeyedStateOptions<K, S> {
   /** The operator's name, for errors. */
   readonly where: string;
@@ -33,8 +41,8 @@ export interface KeyedStateOptions<K, S> {
   readonly ttl?: TtlPlan | undefined;
   /** False: a name was not given, so no checkpoint can save it and anything may be held. */
   readonly named?: boolean;
-  /** How keys become bytes where they are not plain ones. */
-  readonly keys?: { encode(key: K): Uint8Array; decode(bytes: Uint8Array): K };
+  /** How keys become text where they are not plain ones. */
+  readonly keys?: KeyTexts<K>;
   /** Told of each key that expired. */
   readonly expired?: (key: K) => void;
 }
@@ -54,7 +62,7 @@ export class KeyedState<S, K = Key> {
   readonly #where: string;
   readonly #codec: Codec<S>;
   readonly #ttl: TtlPlan | undefined;
-  readonly #keys: { encode(key: K): Uint8Array; decode(bytes: Uint8Array): K };
+  readonly #keys: KeyTexts<K>;
   readonly #expired: ((key: K) => void) | undefined;
   #unchecked: number;
 
@@ -67,7 +75,7 @@ export class KeyedState<S, K = Key> {
       `"${options.where}": codec.version must be a whole number; it is ${version}`,
     );
     this.#ttl = options.ttl;
-    this.#keys = options.keys ?? (plainKeys as unknown as NonNullable<typeof options.keys>);
+    this.#keys = options.keys ?? (PLAIN_KEYS as unknown as KeyTexts<K>);
     this.#expired = options.expired;
     this.#unchecked = options.named === false ? 0 : CHECKED_KEYS;
   }
@@ -145,10 +153,8 @@ export class KeyedState<S, K = Key> {
     const changes: StateChange[] = [];
     for (const key of this.#changes.snapshot()) {
       const cell = this.#cells.get(key);
-      changes.push([
-        this.#keys.encode(key),
-        cell === undefined ? undefined : packState(this.#codec, cell.state, cell.stamp, this.#where),
-      ]);
+      const value = cell === undefined ? undefined : packState(this.#codec, cell.state, cell.stamp, this.#where);
+      changes.push([packKey(this.#keys.textOf(key)), value]);
       if (cell === undefined) continue;
       cell.changed = false;
       cell.saved = true;
@@ -163,7 +169,7 @@ export class KeyedState<S, K = Key> {
 
   restore(entries: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): void {
     for (const [bytes, value] of entries) {
-      const key = this.#keys.decode(bytes);
+      const key = this.#keys.keyOf(decoder.decode(bytes));
       const cell = {
         ...unpackState(this.#codec, value, this.#where),
         changed: false,
@@ -239,4 +245,4 @@ export class KeyedState<S, K = Key> {
   }
 }
 
-const plainKeys = { encode: encodeKey, decode: decodeKey };
+const PLAIN_KEYS: KeyTexts<Key> = { textOf: keyText, keyOf };

@@ -3,7 +3,7 @@ import type { StateChange } from "../stage.js";
 import { type Codec, jsonCodec, keyText } from "./codec.js";
 import type { ListState, MapState, ValueState } from "./declarations.js";
 import { compareKeys, keyOf, pairText, splitPair } from "./key-pair.js";
-import { KeyedState } from "./keyed-state.js";
+import { KeyedState, type KeyTexts } from "./keyed-state.js";
 import type { TtlPlan } from "./ttl.js";
 
 /** Where the running call stands: for which key and by which time it reads and writes, and how to take back what it did. */
@@ -39,19 +39,9 @@ interface LiveOptions {
   readonly place: CallPlace;
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-/** Keys as bytes, behind the prefix. */
-function keysBehind<K>(
-  prefix: string,
-  textOf: (key: K) => string,
-  keyOfText: (text: string) => K,
-): { encode(key: K): Uint8Array; decode(bytes: Uint8Array): K } {
-  return {
-    encode: (key) => encoder.encode(prefix + textOf(key)),
-    decode: (bytes) => keyOfText(decoder.decode(bytes).slice(prefix.length)),
-  };
+/** Keys as text, behind the prefix. */
+function keysBehind<K>(prefix: string, textOf: (key: K) => string, keyOfText: (text: string) => K): KeyTexts<K> {
+  return { textOf: (key) => prefix + textOf(key), keyOf: (text) => keyOfText(text.slice(prefix.length)) };
 }
 
 /** What all kinds do with a KeyedState: writing and deleting for the call at hand, so that it can be taken back. */

@@ -1,9 +1,17 @@
 import { messageOf, StreamError } from "../errors.js";
-import type { Codec } from "./codec.js";
+import { ByteArena } from "./byte-arena.js";
+import { type Codec, JsonCodec } from "./codec.js";
 
 /** The layout of an entry: 1 byte layout, 4 bytes codec version, 8 bytes event time of the last write (NaN: none), the codec's bytes. */
 const LAYOUT = 1;
 const HEADER = 13;
+/** Entries of all states are written here, as small Buffers are in Node's own pool. */
+const arena = new ByteArena();
+
+/** The key of an entry as bytes. */
+export function packKey(text: string): Uint8Array {
+  return arena.text(text);
+}
 
 /** A state with the event time it was stamped with. The time is saved from the first version on, so that a ttl can be added later. */
 export interface Stamped<S> {
@@ -13,13 +21,11 @@ export interface Stamped<S> {
 
 /** A state as bytes that say which version of the codec wrote them. Throws `E_STATE_CODEC` with the operator's name. */
 export function packState<S>(codec: Codec<S>, state: S, stamp: number, where: string): Uint8Array {
-  const payload = encode(codec, state, where);
-  const bytes = new Uint8Array(HEADER + payload.length);
-  const view = new DataView(bytes.buffer);
+  const bytes = encode(codec, state, where);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER);
   bytes[0] = LAYOUT;
   view.setUint32(1, codec.version);
   view.setFloat64(5, stamp);
-  bytes.set(payload, HEADER);
   return bytes;
 }
 
@@ -44,12 +50,14 @@ export function unpackState<S>(codec: Codec<S>, bytes: Uint8Array, where: string
   }
 }
 
+/** The codec's bytes behind room for the header. */
 function encode<S>(codec: Codec<S>, state: S, where: string): Uint8Array {
   try {
-    return codec.encode(state);
+    if (codec instanceof JsonCodec) return arena.text(codec.text(state), HEADER);
+    return arena.bytes(codec.encode(state), HEADER);
   } catch (cause) {
     if (cause instanceof StreamError) throw cause;
-    throw new StreamError("E_STATE_CODEC", `the codec of "${where}" could not encode its state: ${messageOf(cause)}`, {
+    throw new StreamError("E_STATE_CODEC", `the state of "${where}" could not be encoded: ${messageOf(cause)}`, {
       cause,
       operator: where,
     });
