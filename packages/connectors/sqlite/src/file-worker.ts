@@ -15,7 +15,6 @@ if (port !== null) {
       answer = { number, failure: failure as Failure };
     }
     port.postMessage(answer, transferable(answer));
-    if (name === "close") port.close();
   });
 }
 

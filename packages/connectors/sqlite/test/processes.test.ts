@@ -29,9 +29,18 @@ function start(options: ForkOptions = {}): ChildProcess {
 }
 
 async function order(child: ChildProcess, what: Order): Promise<Answer> {
-  const answer = once(child, "message");
+  const over = new AbortController();
+  const answer = once(child, "message", over);
+  const exit = once(child, "exit", over).then(([code]) => {
+    throw new Error(`the other process ended with ${code}`);
+  });
   child.send(what);
-  return (await answer)[0] as Answer;
+  try {
+    return ((await Promise.race([answer, exit])) as [Answer])[0];
+  } finally {
+    over.abort();
+    await Promise.allSettled([answer, exit]);
+  }
 }
 
 async function kill(child: ChildProcess): Promise<void> {

@@ -1,7 +1,8 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { messageOf } from "./error-forms.js";
 import { FileFailure } from "./failure.js";
 import type { AnswerMessage, CallArgument, CallMessage, CallName, CallResult } from "./file-calls.js";
+import { giveBackThread, takeThread } from "./spare-thread.js";
 
 interface Pending {
   readonly resolve: (result: never) => void;
@@ -67,10 +68,8 @@ class FileThread {
   readonly #worker: Worker;
   readonly #forget: () => void;
   readonly #pending = new Map<number, Pending>();
-  readonly #exited: Promise<void>;
   #shares = 0;
   #number = 0;
-  #ending = false;
   #over: string | undefined;
 
   static async open(path: string, forget: () => void): Promise<FileThread> {
@@ -87,17 +86,10 @@ class FileThread {
   private constructor(path: string, forget: () => void) {
     this.#path = path;
     this.#forget = forget;
-    this.#worker = startWorker();
-    // A thread with nothing to do keeps no process alive.
-    this.#worker.unref();
+    this.#worker = takeThread();
     this.#worker.on("message", (answer: AnswerMessage) => this.#answered(answer));
     this.#worker.on("error", (error) => this.#fail(messageOf(error)));
-    this.#exited = new Promise((resolve) => {
-      this.#worker.on("exit", () => {
-        this.#fail("it ended");
-        resolve();
-      });
-    });
+    this.#worker.on("exit", () => this.#fail("it ended"));
   }
 
   share(): void {
@@ -125,18 +117,19 @@ class FileThread {
   }
 
   async #end(): Promise<void> {
-    if (this.#over === undefined) {
-      this.#ending = true;
-      await this.call("close", {}, []).catch(() => {});
-    }
-    await this.#exited;
+    if (this.#over !== undefined) return;
+    const closed = await this.call("close", {}, []).then(
+      () => true,
+      () => false,
+    );
+    this.#fail("its file was closed");
+    await (closed ? giveBackThread(this.#worker) : this.#worker.terminate());
   }
 
   #answered(answer: AnswerMessage): void {
     const pending = this.#pending.get(answer.number);
     this.#pending.delete(answer.number);
-    // Whoever ends the thread waits until it has ended.
-    if (this.#pending.size === 0 && !this.#ending) this.#worker.unref();
+    if (this.#pending.size === 0) this.#worker.unref();
     if (pending === undefined) return;
     if ("failure" in answer)
       pending.reject(new FileFailure(answer.failure.code, answer.failure.class, answer.failure.message));
@@ -160,16 +153,4 @@ class FileThread {
       `the thread that writes ${this.#path} is gone: ${this.#over}. What was under way may be written or not; start again`,
     );
   }
-}
-
-/** From a build: the file beside this one. From source: the same in TypeScript, which tsx, a tool of the repository, has to load. */
-function startWorker(): Worker {
-  const name = "millrace-sqlite";
-  if (!import.meta.url.endsWith(".ts")) {
-    // Not the process's own flags: --input-type, for one, would keep the thread from starting.
-    return new Worker(new URL("./file-worker.js", import.meta.url), { name, execArgv: [] });
-  }
-  const source = new URL("../file-worker.ts", import.meta.url).href;
-  const load = `import(${JSON.stringify(import.meta.resolve("tsx/esm/api"))}).then((tsx) => { tsx.register(); return import(${JSON.stringify(source)}); })`;
-  return new Worker(load, { name, eval: true, execArgv: ["--conditions=millrace-source"] });
 }
