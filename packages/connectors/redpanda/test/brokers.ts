@@ -1,0 +1,12 @@
+/** The brokers that the testbed has started. */
+export function testBrokers(): string[] {
+  return (process.env.KAFKA_BROKERS ?? "").split(",").filter((broker) => broker !== "");
+}
+
+let made = 0;
+
+/** A name that no other test, process or earlier run has. */
+export function freshName(what: string): string {
+  made++;
+  return `millrace-test.${what}.${process.pid}.${Date.now().toString(36)}.${made}`;
+}

@@ -1,0 +1,28 @@
+import { kafkajs } from "../src/index.js";
+import { partitionOfKey } from "../src/partitioner.js";
+
+const encoder = new TextEncoder();
+
+/** Puts texts into a topic by the bare driver, each with itself as key. */
+export async function produce(brokers: readonly string[], topic: string, values: readonly string[]): Promise<void> {
+  const driver = kafkajs()({ brokers });
+  await driver.connect();
+  try {
+    const partitions = (await driver.admin.partitions(topic))?.length ?? 1;
+    const producer = await driver.producer({ idempotent: false, compression: "none", timeoutMs: 30_000 });
+    const groups = new Map<number, Uint8Array[]>();
+    for (const value of values) {
+      const bytes = encoder.encode(value);
+      const partition = partitionOfKey(bytes, partitions);
+      groups.set(partition, [...(groups.get(partition) ?? []), bytes]);
+    }
+    for (const [partition, texts] of groups)
+      await producer.send(
+        { topic, partition },
+        texts.map((bytes) => ({ key: bytes, value: bytes, headers: {}, timestamp: undefined })),
+      );
+    await producer.close();
+  } finally {
+    await driver.close();
+  }
+}

@@ -1,0 +1,23 @@
+import { sourceSuite } from "@millrace/core/testing";
+import { deleteTopic, ensureTopic, redpandaSource } from "../src/index.js";
+import { freshName, testBrokers } from "./brokers.js";
+import { produce } from "./produce.js";
+
+const brokers = testBrokers();
+const text = new TextDecoder();
+
+sourceSuite<string>({
+  name: "redpanda",
+  async setup(values) {
+    const topic = freshName("source");
+    const groupId = freshName("group");
+    await ensureTopic({ brokers }, topic, { partitions: 3 });
+    await produce(brokers, topic, values);
+    return {
+      source: () => redpandaSource({ brokers, topic, groupId, decode: ({ value }) => text.decode(value) }),
+      append: (more) => produce(brokers, topic, more),
+      teardown: () => deleteTopic({ brokers }, topic),
+    };
+  },
+  sample: (index) => `value ${index}`,
+});
