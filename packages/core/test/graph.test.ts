@@ -114,6 +114,16 @@ describe("a closed topology", () => {
     );
   });
 
+  it("names sources and sinks first: an operator of the same name does not push their ids aside", () => {
+    const branch = topology("t", numbers("a").take(1, { name: "b" }).skip(1, { name: "a" }).to(testSink("b")));
+    expect(branch.describe().nodes.map(({ id, kind }) => [kind, id])).toEqual([
+      ["source", "a"],
+      ["take", "b-2"],
+      ["skip", "a-2"],
+      ["sink", "b"],
+    ]);
+  });
+
   it("refuses the same Sink object with different options, and takes it with the same", () => {
     const sink = discardSink();
     const dead = discardSink();

@@ -149,11 +149,12 @@ function nameVertices(nodes: readonly Closed[]): Map<Closed, string> {
   const ids = new Map<Closed, string>();
   const taken = new Set<string>();
   const counts = new Map<string, number>();
-  // User-given names first: they find state and positions, so no generated id may push them aside.
+  // What finds something again goes first, so that no other name pushes it aside: positions by the source's id, what a sink saved by its own. State
+  // is found by the operator's name itself.
   for (const node of nodes) if (node.type === "source") ids.set(node, claim(taken, node.source.name));
+  for (const node of nodes) if (node.type === "sink") ids.set(node, claim(taken, node.settings.name ?? node.sink.name));
   for (const node of nodes)
     if (node.type === "operator" && node.spec.name !== undefined) ids.set(node, claim(taken, node.spec.name));
-  for (const node of nodes) if (node.type === "sink") ids.set(node, claim(taken, node.settings.name ?? node.sink.name));
   for (const node of nodes) {
     if (ids.has(node) || node.type !== "operator") continue;
     const count = (counts.get(node.spec.kind) ?? 0) + 1;
