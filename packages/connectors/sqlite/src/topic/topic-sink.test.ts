@@ -105,6 +105,16 @@ describe("a topic as sink", () => {
     expect((await contents(topic)).length).toBe(7);
   });
 
+  it("appends each result of a window that fires again, also an equal one, and none of them twice", async () => {
+    const topic = newTopic();
+    const writer = await newWriter(textSink(topic));
+    const origin = { source: "hours", partition: "a", offset: "0-10", index: "" };
+    const firings = [undefined, 1, 2].map((firing) => (firing === undefined ? origin : { ...origin, firing }));
+    for (let replay = 0; replay < 2; replay++)
+      for (const one of firings) await writer.write(["1"], { ...writeContext(["hours/a/0-10"], [10]), origins: [one] });
+    expect(await contents(topic)).toEqual(["1", "1", "1"]);
+  });
+
   it("does not take the clock's time for content", async () => {
     const topic = newTopic();
     let now = 0;

@@ -1,6 +1,7 @@
 import type {
   BatchPolicy,
   Health,
+  Origin,
   OutMessage,
   RuntimeContext,
   Sink,
@@ -203,7 +204,7 @@ class TransactionalWriter<T> implements SinkWriter<T> {
 function packAll<T>(
   { encode, context, topic }: WriterParts<T>,
   values: readonly T[],
-  { ids, times }: WriteContext,
+  { ids, times, origins }: WriteContext,
   withIds: boolean,
   writer: ByteWriter,
 ): WriteOutcome[] | undefined {
@@ -213,7 +214,7 @@ function packAll<T>(
     try {
       packMessage(
         encode(value),
-        { id: withIds ? ids[i] : undefined, time: times[i], now, partitions: topic.partitions },
+        { id: withIds ? messageId(ids[i], origins[i]) : undefined, time: times[i], now, partitions: topic.partitions },
         writer,
       );
     } catch (error) {
@@ -226,6 +227,11 @@ function packAll<T>(
     }
   });
   return outcomes;
+}
+
+/** A topic keeps every result of a window that fires again, also one that equals the result before it. */
+function messageId(id: string | undefined, origin: Origin | undefined): string | undefined {
+  return origin?.firing === undefined || id === undefined ? id : `${id}#${origin.firing}`;
 }
 
 function markBytes({ writer, flush }: FlushMark): Uint8Array {
