@@ -41,6 +41,7 @@ class Door {
 
   /** Emits these as few batches, and leaves the list empty. */
   emit(batches: Batch[]): boolean {
+    if (batches.length === 1) return this.#context.emit(batches.pop() as Batch);
     for (const batch of joinBatches(batches.splice(0))) if (!this.#context.emit(batch)) return false;
     return true;
   }

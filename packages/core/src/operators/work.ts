@@ -1,4 +1,5 @@
 import { Batch, MAX_BATCH } from "../stage.js";
+import { bare, isBare } from "./guard.js";
 
 const PENDING = 0;
 const DONE = 1;
@@ -57,13 +58,19 @@ export class Work<R = unknown> {
     while (to < this.size && this.#states[to] !== PENDING) to++;
     this.#from = to;
     if (to === from) return undefined;
-    if (this.#dropped === 0)
-      return this.batch
-        .slice(from, to)
-        .withValues(from === 0 && to === this.size ? this.#results : this.#results.slice(from, to));
+    if (this.#dropped === 0) return this.#range(from, to);
     const places: number[] = [];
     for (let place = from; place < to; place++) if (this.#states[place] === DONE) places.push(place);
     return places.length === 0 ? undefined : this.take(places);
+  }
+
+  /** The results of a range, beside the columns of their values. */
+  #range(from: number, to: number): Batch<R> {
+    if (from === 0 && to === this.size) return this.batch.withValues(this.#results);
+    const { batch } = this;
+    const values = this.#results.slice(from, to);
+    if (isBare(batch)) return bare(values, batch.partition);
+    return batch.slice(from, to).withValues(values);
   }
 
   /** The results of these places, in this order. */
