@@ -36,10 +36,14 @@ export class FaultPlan {
   }
 }
 
-/** Distinct places in a run. Crashes repeat work, so a run has at least as many occasions as one without faults. */
+/** Delays leave out checkpoints, so a run with faults can have fewer occasions than one without: all its faults fall into this share of them. */
+const EARLY_SHARE = 0.6;
+
+/** Distinct places in a run. */
 function choose(count: number, occasions: number, random: () => number): Set<number> {
   const places = new Set<number>();
-  const wanted = Math.min(count, occasions);
-  while (places.size < wanted) places.add(Math.floor(random() * occasions));
+  const early = Math.max(1, Math.floor(occasions * EARLY_SHARE));
+  const wanted = occasions === 0 ? 0 : Math.min(count, early);
+  while (places.size < wanted) places.add(Math.floor(random() * early));
   return places;
 }
