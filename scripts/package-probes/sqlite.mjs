@@ -18,7 +18,7 @@ const summing = topology(
   from(input.source({ decode: ({ value }) => JSON.parse(text.decode(value)), stopAt: "latest" }))
     .keyBy(({ key }) => key)
     .stateful("sum", { init: () => 0, onValue: (sum, { amount }) => [sum + amount, sum + amount] })
-    .to(sums.sink({ encode: (sum) => ({ value: String(sum) }) })),
+    .to(sums.sink({ encode: (sum) => ({ key: "a", value: String(sum) }) })),
 );
 
 async function add(amounts) {
