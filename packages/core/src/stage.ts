@@ -112,11 +112,35 @@ export type Emit = (batch: Batch, output?: number) => boolean;
 export type StateChange = readonly [key: Uint8Array, value: Uint8Array | undefined];
 
 /**
+ * What an operator without state by key does to one value, so that the runtime can run several of them as one loop. What its functions
+ * throw is a failure of that operator on that value; the loop does the rest as the stage's own `onBatch` would.
+ */
+export type Step =
+  /** One for one. `refuse` makes the error for a promise, which a synchronous function can not mean. */
+  | { readonly kind: "map"; readonly fn: (value: never) => unknown; readonly refuse: (result: Promise<unknown>) => Error }
+  /** Only those for which `fn` holds. */
+  | { readonly kind: "filter"; readonly fn: (value: never) => boolean }
+  /** The value itself, after `fn` has seen it. */
+  | { readonly kind: "tap"; readonly fn: (value: never) => void }
+  /** Any number for one; `iterate` takes a result that is no array, and throws where it can not be iterated. */
+  | { readonly kind: "flatMap"; readonly fn: (value: never) => unknown; readonly iterate: (result: unknown) => Iterable<unknown> }
+  /** The accumulator after each value; the first value is its own where nothing is held. `save` is called once a batch. */
+  | {
+      readonly kind: "fold";
+      readonly fn: (accumulator: never, value: never) => unknown;
+      readonly load: () => { readonly state: unknown } | undefined;
+      readonly save: (accumulator: unknown) => void;
+    }
+  | { readonly kind: "pass" };
+
+/**
  * A running step: the runtime's only contract. Synchronous, but for stages whose spec says `async`: those stand at the head of their
  * own chain, emit through `context.emit` at any time until `onEnd` resolves, and pass watermarks on themselves.
  */
 export interface Stage {
   onBatch(batch: Batch, emit: Emit, input: number): void;
+  /** What `onBatch` does to one value, where that is all it does. */
+  readonly step?: Step | undefined;
   /** The combined watermark of all inputs moved. The runtime passes it on afterwards (see `outputWatermark`); an async stage does so itself. */
   onWatermark?(time: number, emit: Emit, idle: boolean): void;
   /** How far the watermark passed on stays behind the input's: what this stage may still emit. Default: not at all. */

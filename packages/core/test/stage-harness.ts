@@ -1,6 +1,7 @@
 import type { Clock } from "../src/connector.js";
 import type { Key, Origin } from "../src/element.js";
 import { StreamError } from "../src/errors.js";
+import { fuse } from "../src/runtime/fuse.js";
 import {
   Batch,
   type Emit,
@@ -103,6 +104,7 @@ export class StageHarness {
   /** Those below throw this. */
   failBelow: unknown;
   readonly #options: HarnessOptions;
+  #onBatch: Stage["onBatch"] = () => {};
   #controller = new AbortController();
   readonly #store = new Map<string, readonly [Uint8Array, Uint8Array]>();
   #watermark = Number.NEGATIVE_INFINITY;
@@ -112,7 +114,7 @@ export class StageHarness {
     this.spec = spec;
     this.#options = options;
     this.clock = options.clock ?? new ManualClock();
-    this.stage = spec.make(this.#context());
+    this.stage = this.#makeStage();
     this.stage.onStart?.(this.emit);
   }
 
@@ -123,7 +125,7 @@ export class StageHarness {
 
   sendBatch(batch: Batch, input = 0): this {
     this.counters.in += batch.values.length;
-    this.stage.onBatch(batch, this.emit, input);
+    this.#onBatch(batch, this.emit, input);
     return this;
   }
 
@@ -183,7 +185,7 @@ export class StageHarness {
     this.#controller = new AbortController();
     this.#watermark = Number.NEGATIVE_INFINITY;
     this.#wakeAt = Number.POSITIVE_INFINITY;
-    this.stage = this.spec.make(this.#context());
+    this.stage = this.#makeStage();
     this.stage.restore?.(this.#store.values());
     this.stage.onStart?.(this.emit);
     if (this.#wakeAt <= this.clock.now()) this.#runTimer();
@@ -214,7 +216,7 @@ export class StageHarness {
   }
 
   /** The values that came out by an output since the last time. */
-  take(output = MAIN): unknown[] {
+  take(output: number = MAIN): unknown[] {
     const taken = this.log
       .filter((entry): entry is Out => "output" in entry && entry.output === output)
       .map(({ value }) => value);
@@ -235,6 +237,16 @@ export class StageHarness {
     this.log.push(...outsOf(batch, output));
     return !this.closedBelow;
   };
+
+  /** As the runtime does, a stage that is a step runs as a loop. */
+  #makeStage(): Stage {
+    const context = this.#context();
+    const stage = this.spec.make(context);
+    const link = { stage, context, counters: this.counters, emit: this.emit, onBatch: stage.onBatch.bind(stage) };
+    fuse([link]);
+    this.#onBatch = link.onBatch;
+    return stage;
+  }
 
   #context(): StageContext {
     const random = (): number => this.#options.randomNumber ?? 0.5;

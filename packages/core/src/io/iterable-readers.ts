@@ -19,15 +19,24 @@ export interface Begun<T, I extends Iterator<T> | AsyncIterator<T>> {
   readonly interrupt: () => void;
 }
 
-/** Values whose positions and offsets are their numbers from 0. The offsets are made only if somebody asks. */
-function numbered<T>(values: readonly T[], from: number): SourceBatch<T> {
-  return {
-    values,
-    get offsets() {
-      return Array.from(values, (_, i) => from + i);
-    },
-    position: String(from + values.length),
-  };
+/**
+ * Values whose positions and offsets are their numbers from 0. The offsets are made only if somebody asks. A class, not a literal with a
+ * getter: V8 gives each such object a map of its own, in the old generation, and with it keeps the values of every batch.
+ */
+class Numbered<T> implements SourceBatch<T> {
+  readonly values: readonly T[];
+  readonly position: string;
+  readonly #from: number;
+
+  constructor(values: readonly T[], from: number) {
+    this.values = values;
+    this.position = String(from + values.length);
+    this.#from = from;
+  }
+
+  get offsets(): readonly number[] {
+    return Array.from(this.values, (_, i) => this.#from + i);
+  }
 }
 
 function tooShort(name: string, index: number, saved: number): StreamError {
@@ -62,7 +71,7 @@ export class ArrayReader<T> implements SourceReader<T> {
     const values = this.#values.slice(from, from + MAX_BATCH);
     if (values.length === 0) return undefined;
     this.#next += values.length;
-    return numbered(values, from);
+    return new Numbered(values, from);
   }
 
   async close(): Promise<void> {
@@ -97,7 +106,7 @@ export class SyncReader<T> implements SourceReader<T> {
     }
     const from = this.#next;
     const values = this.#over() ? [] : this.#take(ITERATED_BATCH, this.#clock.now() + MAX_TURN_MS);
-    if (values.length > 0) return numbered(values, from);
+    if (values.length > 0) return new Numbered(values, from);
     if (this.#failure !== undefined && !this.#closed) throw this.#failure.error;
     return undefined;
   }
@@ -176,7 +185,7 @@ export class AsyncReader<T> implements SourceReader<T> {
     const values = this.#values;
     if (values.length > 0) {
       this.#values = [];
-      return numbered(values, this.#seen - values.length);
+      return new Numbered(values, this.#seen - values.length);
     }
     if (this.#failure !== undefined) throw this.#failure.error;
     if (this.#seen < this.#from) throw tooShort(this.#name, this.#seen, this.#from);

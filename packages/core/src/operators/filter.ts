@@ -1,4 +1,4 @@
-import type { Batch, Emit, OperatorSpec, Stage, StageContext } from "../stage.js";
+import type { Batch, Emit, OperatorSpec, Stage, StageContext, Step } from "../stage.js";
 import { bare, isBare, placesWhere } from "./guard.js";
 
 /** Keeps the values for which the predicate holds. */
@@ -7,10 +7,12 @@ export function filter<T>(predicate: (value: T) => boolean): OperatorSpec {
 }
 
 class FilterStage<T> implements Stage {
+  readonly step: Step;
   readonly #context: StageContext;
   readonly #predicate: (value: T) => boolean;
 
   constructor(context: StageContext, predicate: (value: T) => boolean) {
+    this.step = { kind: "filter", fn: predicate };
     this.#context = context;
     this.#predicate = predicate;
   }

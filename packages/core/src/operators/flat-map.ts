@@ -1,5 +1,5 @@
 import { preview, StreamError } from "../errors.js";
-import type { Batch, Emit, OperatorSpec, Stage, StageContext } from "../stage.js";
+import type { Batch, Emit, OperatorSpec, Stage, StageContext, Step } from "../stage.js";
 import { Outputs } from "./outputs.js";
 
 /** Any number of values for each value, one after another. Null and undefined stand for none. */
@@ -13,10 +13,12 @@ export function flatten<U>(): OperatorSpec {
 }
 
 class FlatMapStage<T, U> implements Stage {
+  readonly step: Step;
   readonly #context: StageContext;
   readonly #fn: (value: T) => Iterable<U> | null | undefined;
 
   constructor(context: StageContext, fn: (value: T) => Iterable<U> | null | undefined) {
+    this.step = { kind: "flatMap", fn, iterate };
     this.#context = context;
     this.#fn = fn;
   }
@@ -40,13 +42,17 @@ class FlatMapStage<T, U> implements Stage {
 }
 
 function pushAll<U>(results: Iterable<U> | null | undefined, place: number, outputs: Outputs<U>): void {
-  if (results === null || results === undefined) return;
   if (Array.isArray(results)) {
     for (let child = 0; child < results.length; child++) if (!outputs.push(results[child] as U, place, child)) return;
     return;
   }
-  if (typeof results[Symbol.iterator] !== "function")
-    throw new StreamError("E_OPERATOR", `an array or another iterable is needed; this is ${preview(results)}`);
   let child = 0;
-  for (const result of results) if (!outputs.push(result, place, child++)) return;
+  for (const result of iterate(results)) if (!outputs.push(result as U, place, child++)) return;
+}
+
+/** What can be iterated; null and undefined stand for nothing. */
+function iterate(results: unknown): Iterable<unknown> {
+  if (results === null || results === undefined) return [];
+  if (typeof (results as Iterable<unknown>)[Symbol.iterator] === "function") return results as Iterable<unknown>;
+  throw new StreamError("E_OPERATOR", `an array or another iterable is needed; this is ${preview(results)}`);
 }

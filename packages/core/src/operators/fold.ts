@@ -11,10 +11,5 @@ export function fold<A, T>(
   options: { readonly name?: string },
   keyed: boolean,
 ): OperatorSpec {
-  return rolling<A, T>(
-    "fold",
-    (held, value) => fn(held === undefined ? initial : held.state, value),
-    options.name,
-    keyed,
-  );
+  return rolling<A, T>("fold", { initial: { state: initial }, fn }, options.name, keyed);
 }

@@ -1,5 +1,5 @@
 import { StreamError } from "../errors.js";
-import type { Batch, Emit, OperatorSpec, Stage, StageContext } from "../stage.js";
+import type { Batch, Emit, OperatorSpec, Stage, StageContext, Step } from "../stage.js";
 import { mapValues } from "./guard.js";
 
 /** One value for each value, beside the same key, time and origin. */
@@ -8,10 +8,12 @@ export function map<T, U>(fn: (value: T) => U): OperatorSpec {
 }
 
 class MapStage<T, U> implements Stage {
+  readonly step: Step;
   readonly #context: StageContext;
   readonly #fn: (value: T) => U;
 
   constructor(context: StageContext, fn: (value: T) => U) {
+    this.step = { kind: "map", fn, refuse: promised };
     this.#context = context;
     this.#fn = (value) => {
       const result = fn(value);

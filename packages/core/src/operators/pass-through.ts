@@ -6,6 +6,7 @@ export function passThrough(): OperatorSpec {
 }
 
 const PASS_THROUGH: Stage = {
+  step: { kind: "pass" },
   onBatch: (batch, emit) => {
     emit(batch);
   },

@@ -7,10 +7,5 @@ export function reduce<T>(
   options: { readonly name?: string },
   keyed: boolean,
 ): OperatorSpec {
-  return rolling<T, T>(
-    "reduce",
-    (held, value) => (held === undefined ? value : fn(held.state, value)),
-    options.name,
-    keyed,
-  );
+  return rolling<T, T>("reduce", { initial: undefined, fn }, options.name, keyed);
 }

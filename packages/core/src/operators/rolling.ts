@@ -1,14 +1,22 @@
 import type { Key } from "../element.js";
-import type { Batch, Emit, OperatorSpec, StageContext } from "../stage.js";
+import type { Batch, Emit, OperatorSpec, StageContext, Step } from "../stage.js";
 import { type Cell, KeyedState } from "../state/keyed-state.js";
 import { without } from "./guard.js";
 import { ALL, KeyedStage } from "./keyed-stage.js";
 
-/** The next accumulator from what is held, undefined before the first value. */
-type Step<A, T> = (held: { readonly state: A } | undefined, value: T) => A;
+/** How an accumulator begins and goes on. Without `initial` the first value is the first accumulator. */
+export interface Rolling<A, T> {
+  readonly initial: { readonly state: A } | undefined;
+  readonly fn: (accumulator: A, value: T) => A;
+}
 
 /** What `fold` and `reduce` are: an accumulator over all values or by key, emitted after every value. */
-export function rolling<A, T>(kind: string, step: Step<A, T>, name: string | undefined, keyed: boolean): OperatorSpec {
+export function rolling<A, T>(
+  kind: string,
+  how: Rolling<A, T>,
+  name: string | undefined,
+  keyed: boolean,
+): OperatorSpec {
   return {
     kind,
     name,
@@ -17,29 +25,34 @@ export function rolling<A, T>(kind: string, step: Step<A, T>, name: string | und
     global: !keyed,
     aggregates: !keyed,
     reads: { keys: keyed },
-    make: (context) => new RollingStage(context, step, name, keyed),
+    make: (context) => new RollingStage(context, how, name, keyed),
   };
 }
 
 class RollingStage<A, T> extends KeyedStage<A> {
-  readonly #step: Step<A, T>;
+  /** Over all values it is one loop; by key there is a state to be found for each value. */
+  readonly step: Step | undefined;
+  readonly #how: Rolling<A, T>;
 
-  constructor(context: StageContext, step: Step<A, T>, name: string | undefined, keyed: boolean) {
+  constructor(context: StageContext, how: Rolling<A, T>, name: string | undefined, keyed: boolean) {
     super(context, new KeyedState<A>({ where: name ?? context.operator, named: name !== undefined }), keyed);
-    this.#step = step;
+    this.#how = how;
+    this.step = keyed ? undefined : this.#stepOverAll();
   }
 
   onBatch(batch: Batch, emit: Emit): void {
     const { values, keys } = batch;
+    const { initial, fn } = this.#how;
     const out: A[] = [];
     let failed: number[] | undefined;
     for (let i = 0; i < values.length; i++) {
       const key = this.keyed ? ((keys as readonly Key[])[i] as Key) : ALL;
       const cell: Cell<A> | undefined = this.state.find(key, Number.NaN);
+      const held = cell ?? initial;
       let next: A;
       // Only the user's function is guarded: what the state refuses is not the fault of one value.
       try {
-        next = this.#step(cell, values[i] as T);
+        next = held === undefined ? (values[i] as unknown as A) : fn(held.state, values[i] as T);
       } catch (error) {
         this.context.fail(error, batch, i);
         failed ??= [];
@@ -50,5 +63,16 @@ class RollingStage<A, T> extends KeyedStage<A> {
       out.push(next);
     }
     if (out.length > 0) emit((failed === undefined ? batch : without(batch, failed)).withValues(out));
+  }
+
+  #stepOverAll(): Step {
+    return {
+      kind: "fold",
+      fn: this.#how.fn,
+      load: () => this.state.find(ALL, Number.NaN) ?? this.#how.initial,
+      save: (accumulator) => {
+        this.state.write(ALL, this.state.find(ALL, Number.NaN), accumulator as A, Number.NaN);
+      },
+    };
   }
 }

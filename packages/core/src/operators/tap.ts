@@ -1,4 +1,4 @@
-import type { Batch, Emit, OperatorSpec, Stage, StageContext } from "../stage.js";
+import type { Batch, Emit, OperatorSpec, Stage, StageContext, Step } from "../stage.js";
 import { eachValue } from "./guard.js";
 
 /** Calls the function for each value and passes the value on unchanged. */
@@ -7,10 +7,12 @@ export function tap<T>(fn: (value: T) => void): OperatorSpec {
 }
 
 class TapStage<T> implements Stage {
+  readonly step: Step;
   readonly #context: StageContext;
   readonly #fn: (value: T) => void;
 
   constructor(context: StageContext, fn: (value: T) => void) {
+    this.step = { kind: "tap", fn };
     this.#context = context;
     this.#fn = fn;
   }

@@ -11,6 +11,7 @@ import {
   type OperatorCounters,
   type PartitionStatus,
   type Stage,
+  type StageContext,
 } from "../stage.js";
 import type { Channel } from "./channel.js";
 import type { Inbox, Incoming } from "./inbox.js";
@@ -19,7 +20,10 @@ import type { Actor, Scheduler } from "./scheduler.js";
 /** A running stage in its place in a chain. */
 export interface Link {
   readonly vertex: OperatorVertex;
+  readonly context: StageContext;
   readonly stage: Stage;
+  /** Takes a batch: the stage, or the loop that stands for it and the links behind it. */
+  onBatch: Stage["onBatch"];
   readonly counters: OperatorCounters;
   /** Channels by output number. The main output of every link but the last goes to the next link instead. */
   readonly routes: ReadonlyMap<number, readonly Channel[]>;
@@ -129,7 +133,7 @@ export class Chain implements Actor {
     const next = output === MAIN ? this.links[place + 1] : undefined;
     if (next !== undefined) {
       next.counters.in += count;
-      next.stage.onBatch(batch, next.emit, 0);
+      next.onBatch(batch, next.emit, 0);
       return this.#endedAt === Number.POSITIVE_INFINITY;
     }
     return this.#push(link, output, batch);
@@ -197,7 +201,7 @@ export class Chain implements Actor {
     switch (incoming.kind) {
       case "batch":
         head.counters.in += incoming.batch.values.length;
-        head.stage.onBatch(incoming.batch, head.emit, incoming.input);
+        head.onBatch(incoming.batch, head.emit, incoming.input);
         break;
       case "watermark":
         this.#watermark(0, incoming.time, incoming.idle);

@@ -17,6 +17,7 @@ import { Chain, type Link } from "./chain.js";
 import { Channel } from "./channel.js";
 import { closeAll } from "./closing.js";
 import { type CheckpointFacts, type CheckpointTarget, Coordinator } from "./coordinator.js";
+import { fuse } from "./fuse.js";
 import { Inbox } from "./inbox.js";
 import type { Plan } from "./plan.js";
 import { type StartPoint, stateName } from "./restore.js";
@@ -191,10 +192,13 @@ export class Task {
     const holder: { chain?: Chain } = {};
     const links = vertices.map((vertex, place): Link => {
       const counters = metrics.counters(vertex.id);
-      const stage = vertex.spec.make(stageContext(this.#world(), vertex, counters, place, () => holder.chain as Chain));
+      const context = stageContext(this.#world(), vertex, counters, place, () => holder.chain as Chain);
+      const stage = vertex.spec.make(context);
       return {
         vertex,
+        context,
         stage,
+        onBatch: (batch, emit, input) => stage.onBatch(batch, emit, input),
         counters,
         routes: this.#routes(vertex.id),
         emit: () => true,
@@ -202,6 +206,7 @@ export class Task {
         wakeAt: Number.POSITIVE_INFINITY,
       };
     });
+    fuse(links);
     holder.chain = new Chain(links, this.#inbox((vertices[0] as OperatorVertex).id), scheduler, clock, {
       chainPassed: (chain, epoch) => this.#coordinator?.chainPassed(chain, epoch),
       chainEnded: () => this.#coordinator?.ended(),
