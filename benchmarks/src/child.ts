@@ -1,5 +1,5 @@
 import { workloadOf } from "./catalog.js";
-import { bytesPerValue, measure } from "./measure.js";
+import { bytesPerValue, collectGarbage, measure } from "./measure.js";
 import type { Report, Task } from "./task.js";
 import type { EngineModule, InputModule, Outcome } from "./workload.js";
 
@@ -18,8 +18,10 @@ async function perform(task: Task): Promise<Report> {
   if (task.mode === "check") return checksumOf(await runOn(prepare(task.size, workload.id)));
   if (task.polluted) await (await import("./pollute.js")).pollute();
   const fewer = Math.ceil(task.size * WARM_UP_PART);
-  for (let i = 0; i < WARM_UPS; i++) await runOn(prepare(fewer, workload.id));
+  const inputs = Array.from({ length: WARM_UPS }, () => prepare(fewer, workload.id));
   const input = prepare(task.size, workload.id);
+  collectGarbage();
+  for (const each of inputs) await runOn(each);
   if (task.mode === "allocate") return bytesPerValue(task.size, () => runOn(input));
   // A latency run consumes its input and is long enough by itself.
   return measure(task.size, workload.kind === "rate" ? task.leastCpuMs : 0, () => runOn(input));

@@ -3,9 +3,11 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Report } from "./task.js";
 import type { Outcome } from "./workload.js";
 
-/** Repeats the run until enough CPU time has been used. CPU time is the process's: with the threads of the collector and the compiler. */
+/**
+ * Repeats the run until enough CPU time has been used. Garbage is not collected first: that would throw away compiled code with the
+ * objects of the warm-ups, and measure the compiler. CPU time is the process's: with the threads of the collector and the compiler.
+ */
 export async function measure(size: number, leastCpuMs: number, run: () => Promise<Outcome>): Promise<Report> {
-  collectGarbage();
   await turn();
   const before = process.cpuUsage();
   let runs = 0;
@@ -40,7 +42,8 @@ export async function bytesPerValue(size: number, run: () => Promise<Outcome>): 
   return { checksum, figures: { bytesPerValue: Math.max(0, bytes) / size } };
 }
 
-function collectGarbage(): void {
+/** Before the warm-ups: inputs are made by then. */
+export function collectGarbage(): void {
   if (globalThis.gc === undefined) throw new Error("start this process with --expose-gc");
   globalThis.gc();
 }

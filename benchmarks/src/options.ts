@@ -17,7 +17,7 @@ export interface Options {
   readonly report: string | undefined;
 }
 
-export const USAGE = `npm run bench -- [options]
+export const USAGE: string = `npm run bench -- [options]
   --quick            ${QUICK_WORKLOADS.join(" ")}, ${QUICK_ENGINES.join(" ")}, few values, 3 rounds
   --only W1,W5       these workloads (W4 stands for W4micro, W4immediate and W4timer)
   --engines a,b      these engines

@@ -5,7 +5,7 @@ interface Sums {
   sum: number;
 }
 
-export const WINDOW_MS = 10 * MINUTE_MS;
+export const WINDOW_MS: number = 10 * MINUTE_MS;
 const NOTHING: readonly Result[] = [];
 
 /** Windows of ten minutes, one every minute, from panes of one minute: an event is added once, a window is put together when it closes. */
