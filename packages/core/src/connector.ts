@@ -78,6 +78,8 @@ export interface SourceContext extends RuntimeContext {
 export interface AssignmentListener {
   assigned(partitions: readonly string[], generation: number): Promise<void>;
   lost(partitions: readonly string[], generation: number): Promise<void>;
+  /** The source is over and will not be assigned anything again; with no reader open, nobody else would hear of it. */
+  failed?(error: unknown): void;
 }
 
 export interface SourceConnection<out T> {

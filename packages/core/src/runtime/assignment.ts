@@ -69,6 +69,7 @@ export class Assignment {
     return {
       assigned: (partitions, generation) => this.#inTurn(() => this.#onAssigned(source, partitions, generation)),
       lost: (partitions, generation) => this.#inTurn(() => this.#onLost(source, partitions, generation)),
+      failed: (error) => this.#control.failed(error),
     };
   }
 
