@@ -10,9 +10,16 @@ export interface KafkaMessage {
 export interface KafkaBatch {
   readonly topic: string;
   readonly partition: number;
+  /** None where all of the batch were marks of transactions, aborted or compacted away. */
   readonly messages: readonly KafkaMessage[];
+  /** The offset that was asked for: another than the one we stand at tells of a fetch from before a seek, or of a silent reset. */
+  readonly fetchedFrom: bigint;
+  /** The offset behind this batch, marks of transactions included. */
+  readonly nextOffset: bigint;
   /** The offset of the next message that will be written. */
   readonly highWatermark: bigint;
+  /** The whole answer, for all partitions that were asked for, held nothing: there is nothing, rather than no room in the answer. */
+  readonly quiet: boolean;
 }
 
 export interface TopicPartition {
@@ -23,9 +30,10 @@ export interface TopicPartition {
 export interface ConsumerEvents {
   /** Synchronous: the partitions held from now on, before anything of them is fetched. */
   assigned(partitions: readonly TopicPartition[]): void;
+  /** Each partition of each answer to a fetch, the empty ones too. */
   batch(batch: KafkaBatch): void;
-  /** A fetch that began then (ms since the epoch) brought nothing for any partition that was not paused. */
-  idle(startedMs: number): void;
+  /** The broker has answered a fetch or a heartbeat. */
+  polled(): void;
   /** The consumer is over and does not come back by itself. */
   crashed(error: Error): void;
 }
@@ -46,6 +54,7 @@ export interface KafkaConsumer {
   pause(partitions: readonly TopicPartition[]): void;
   resume(partitions: readonly TopicPartition[]): void;
   seek(partition: TopicPartition, offset: bigint): void;
+  /** Under the generation of this moment: refused, and never tried again under a later one. */
   commit(offsets: readonly (TopicPartition & { readonly offset: bigint })[]): Promise<void>;
   stop(): Promise<void>;
 }
@@ -71,15 +80,41 @@ export interface KafkaProducer {
   close(): Promise<void>;
 }
 
+export interface TransactionalOptions {
+  /** One producer at a time may use it: making another one fences those before, and aborts what they have open. */
+  readonly transactionalId: string;
+  /** After so long the broker aborts a transaction whose producer is gone. */
+  readonly timeoutMs: number;
+}
+
+/** Writes in transactions, one at a time. After any error it is of no more use: only a new one knows where it stands. */
+export interface KafkaTransactionalProducer {
+  /** All messages, or none for those who read committed ones. */
+  transact(sends: readonly { readonly target: TopicPartition; readonly messages: readonly OutgoingMessage[] }[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Reads partitions without a group. */
+export interface KafkaLogReader {
+  /** What is there from an offset on, waiting up to `maxWaitMs` for something. Undefined: nothing came. */
+  fetch(place: TopicPartition, offset: bigint, maxWaitMs: number): Promise<KafkaBatch | undefined>;
+  close(): Promise<void>;
+}
+
 export interface TopicOffsets {
   readonly partition: number;
   readonly low: bigint;
+  /** Behind the last message that is settled: messages of transactions under way come later. */
+  readonly stable: bigint;
+  /** Behind the last message. */
   readonly high: bigint;
 }
 
 export interface KafkaAdmin {
   /** The partitions of a topic; undefined where there is no such topic. */
   partitions(topic: string): Promise<readonly number[] | undefined>;
+  /** The names of all topics that are there. */
+  topics(): Promise<readonly string[]>;
   offsets(topic: string): Promise<readonly TopicOffsets[]>;
   /** The first offset at or after a time, of each partition. */
   offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, bigint>>;
@@ -95,6 +130,10 @@ export interface KafkaDriver {
   connect(): Promise<void>;
   consumer(options: ConsumerOptions): KafkaConsumer;
   producer(options: ProducerOptions): Promise<KafkaProducer>;
+  /** Fences every earlier producer of the same transactional id before it resolves. */
+  transactional(options: TransactionalOptions): Promise<KafkaTransactionalProducer>;
+  /** Reads committed messages. */
+  log(): Promise<KafkaLogReader>;
   readonly admin: KafkaAdmin;
   close(): Promise<void>;
 }

@@ -1,61 +1,120 @@
-import type { KafkaMessage } from "./kafka-driver.js";
+import type { KafkaBatch, KafkaMessage } from "./kafka-driver.js";
 
-/** Over so many bytes in its queue a partition is paused; below half of it, it goes on. */
-const MAX_BYTES = 4 * 1024 * 1024;
 /** Values handed on at once. */
 const MAX_MESSAGES = 1_024;
+/** What a message costs beside its key and value. */
+const MESSAGE_BYTES = 64;
 
-/** Messages of one partition between the client and the reader: what turns backpressure into a pause. */
+/** What a queue needs of the consumer. */
+export interface QueueControl {
+  pause(): void;
+  resume(): void;
+  seek(offset: bigint): void;
+  /** The client reads on at another place than it was told; the queue takes nothing until `readOn()` or `fail()`. */
+  strayed(fetchedFrom: bigint): void;
+}
+
+/**
+ * Messages of one partition between the client and the reader: what turns backpressure into a pause. It knows at which offset the next
+ * fetch must begin, and takes no other: neither a late answer from before a seek nor what a client reads after a silent reset.
+ */
 export class PartitionQueue {
-  readonly pause: () => void;
-  readonly resume: () => void;
+  readonly #control: QueueControl;
+  /** Over so many bytes the partition is paused; below half of them, it goes on. */
+  readonly #maxBytes: number;
   #messages: KafkaMessage[] = [];
+  /** Of the first message that has not been taken. */
+  #head = 0;
   #bytes = 0;
   #paused = false;
+  #strayed = false;
+  #revoked = false;
+  #closed = false;
   #wake: () => void = () => {};
   #failure: { readonly error: Error } | undefined;
-  closed = false;
   /** The next offset to be read. */
-  next: bigint;
+  #next: bigint;
+  /** Where the next fetch must begin. */
+  #fetched: bigint;
+  /** Fetches in a row that brought nothing for anybody. */
+  #quiet = 0;
   /** The offset behind the last message in the topic, as far as is known. */
-  high = 0n;
-  /** Fetches for this partition that brought nothing since the last message. */
-  idleFetches = 0;
-  /** A fetch that began before asked for nothing of this partition. */
-  #fetchedSinceMs = Date.now();
+  high: bigint;
 
-  constructor(next: bigint, pause: () => void, resume: () => void) {
-    this.next = next;
-    this.pause = pause;
-    this.resume = resume;
-  }
-
-  get empty(): boolean {
-    return this.#messages.length === 0;
-  }
-
-  add(messages: readonly KafkaMessage[], high: bigint): void {
+  constructor(next: bigint, high: bigint, maxBytes: number, control: QueueControl) {
+    this.#next = next;
+    this.#fetched = next;
     this.high = high;
-    this.idleFetches = 0;
+    this.#maxBytes = maxBytes;
+    this.#control = control;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Where to resume once all that was taken is done: marks of transactions before the next message are passed as well. */
+  get position(): bigint {
+    return this.#isEmpty() ? this.#fetched : this.#next;
+  }
+
+  /** Everything that was there is taken. */
+  get caughtUp(): boolean {
+    return this.#isEmpty() && (this.#fetched >= this.high || this.#quiet >= 2);
+  }
+
+  /**
+   * Nothing before `stop` is still to come. Compaction can leave a last batch without a message, which some clients read for ever without
+   * telling: two fetches in a row that bring nothing at all for anybody end it too.
+   */
+  ended(stop: bigint): boolean {
+    return this.#isEmpty() ? this.#fetched >= stop || (this.high >= stop && this.#quiet >= 2) : this.#next >= stop;
+  }
+
+  add({ messages, fetchedFrom, nextOffset, highWatermark, quiet }: KafkaBatch): void {
+    if (this.#closed || this.#revoked || this.#strayed) return;
+    if (fetchedFrom !== this.#fetched) {
+      this.#strayed = true;
+      this.#control.strayed(fetchedFrom);
+      return;
+    }
+    this.high = highWatermark > nextOffset ? highWatermark : nextOffset;
+    this.#quiet = quiet ? this.#quiet + 1 : 0;
     for (const message of messages) {
-      // After a seek a fetch that was under way can bring older ones.
-      if (message.offset < this.next && this.#messages.length === 0) continue;
-      const last = this.#messages[this.#messages.length - 1];
-      if (last !== undefined && message.offset <= last.offset) continue;
+      if (message.offset < this.#fetched) continue;
       this.#messages.push(message);
       this.#bytes += sizeOf(message);
     }
-    if (this.#bytes > MAX_BYTES && !this.#paused) {
+    this.#fetched = nextOffset;
+    if (this.#bytes > this.#maxBytes && !this.#paused) {
       this.#paused = true;
-      this.pause();
+      this.#control.pause();
     }
     this.#wake();
   }
 
-  idle(startedMs: number): void {
-    if (this.#paused || startedMs <= this.#fetchedSinceMs) return;
-    this.idleFetches++;
-    this.#wake();
+  /** After a rebalance, in which the client forgets where it was and what was paused. */
+  rejoin(): void {
+    this.#strayed = false;
+    this.#control.seek(this.#fetched);
+    if (this.#paused) this.#control.pause();
+  }
+
+  /** It was a late answer: fetches begin where they must again. */
+  readOn(): void {
+    this.#strayed = false;
+    this.#control.seek(this.#fetched);
+  }
+
+  /** Retention has deleted what comes next: goes on at `offset`. */
+  skipTo(offset: bigint): void {
+    this.#fetched = offset;
+    this.readOn();
+  }
+
+  /** Where fetches must go on. */
+  get fetchAt(): bigint {
+    return this.#fetched;
   }
 
   fail(error: Error): void {
@@ -63,26 +122,35 @@ export class PartitionQueue {
     this.#wake();
   }
 
+  /**
+   * The partition is somebody else's: nothing more comes, and a pending read waits for the reader to be closed. Ending it here would look
+   * like the end of the input.
+   */
+  revoke(): void {
+    this.#revoked = true;
+    this.#clear();
+  }
+
   close(): void {
-    this.closed = true;
+    this.#closed = true;
+    this.#clear();
     this.#wake();
   }
 
-  /** The next messages, up to `stop`; none where there are none now. */
-  take(stop: bigint | undefined): { readonly messages: KafkaMessage[]; readonly bytes: number } {
+  /** The next messages, before `stop`; none where there are none now. */
+  take(stop: bigint | undefined): { readonly messages: readonly KafkaMessage[]; readonly bytes: number } {
     if (this.#failure !== undefined) throw this.#failure.error;
-    let count = Math.min(this.#messages.length, MAX_MESSAGES);
-    if (stop !== undefined) while (count > 0 && (this.#messages[count - 1] as KafkaMessage).offset >= stop) count--;
-    const messages = this.#messages.splice(0, count);
+    let end = Math.min(this.#messages.length, this.#head + MAX_MESSAGES);
+    if (stop !== undefined) while (end > this.#head && (this.#messages[end - 1] as KafkaMessage).offset >= stop) end--;
+    const messages = this.#messages.slice(this.#head, end);
     let bytes = 0;
     for (const message of messages) bytes += sizeOf(message);
-    this.#bytes -= bytes;
+    this.#drop(end, bytes);
     const last = messages[messages.length - 1];
-    if (last !== undefined) this.next = last.offset + 1n;
-    if (this.#paused && this.#bytes < MAX_BYTES / 2) {
+    if (last !== undefined) this.#next = last.offset + 1n;
+    if (this.#paused && this.#bytes < this.#maxBytes / 2) {
       this.#paused = false;
-      this.#fetchedSinceMs = Date.now();
-      this.resume();
+      this.#control.resume();
     }
     return { messages, bytes };
   }
@@ -93,8 +161,33 @@ export class PartitionQueue {
       this.#wake = resolve;
     });
   }
+
+  #isEmpty(): boolean {
+    return this.#messages.length === this.#head;
+  }
+
+  /** What was taken must not stay alive, and an array is not shifted for every batch. */
+  #drop(end: number, bytes: number): void {
+    this.#bytes -= bytes;
+    if (end === this.#messages.length) {
+      this.#messages = [];
+      this.#head = 0;
+    } else if (end > 4 * MAX_MESSAGES) {
+      this.#messages = this.#messages.slice(end);
+      this.#head = 0;
+    } else {
+      this.#messages.fill(undefined as never, this.#head, end);
+      this.#head = end;
+    }
+  }
+
+  #clear(): void {
+    this.#messages = [];
+    this.#head = 0;
+    this.#bytes = 0;
+  }
 }
 
 function sizeOf({ key, value }: KafkaMessage): number {
-  return (key?.length ?? 0) + (value?.length ?? 0) + 64;
+  return (key?.length ?? 0) + (value?.length ?? 0) + MESSAGE_BYTES;
 }
