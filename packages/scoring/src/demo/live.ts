@@ -46,7 +46,7 @@ export async function runLive(
     screen.status(view.parts(), true);
     screen.line("");
     screen.line(
-      `Stopped after ${spoken(view.elapsedMs)}: ${grouped(producer.published)} messages published, nothing left to score.`,
+      `Stopped after ${spoken(view.elapsedMs)}: ${grouped(producer.published)} messages published, ${view.lag === 0 ? "nothing" : grouped(view.lag)} left to score.`,
     );
     screen.line(
       `The data lies in ${directory.path}. Start again to go on; add --once --data to compare it with the oracle.`,

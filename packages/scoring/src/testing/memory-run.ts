@@ -38,7 +38,7 @@ export const MANY_FAULTS: FaultRates = {
   missingField: 0.005,
   wrongType: 0.005,
   unknownCitizen: 0.01,
-  huge: 0.001,
+  huge: 0.000_5,
 };
 
 /** In-memory ports with a generated log, on the given clock and randomness. */

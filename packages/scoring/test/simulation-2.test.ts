@@ -1,0 +1,3 @@
+import { simulationSuite } from "./simulate-seeds.js";
+
+simulationSuite(151);
