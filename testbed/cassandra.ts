@@ -25,7 +25,16 @@ export function cassandra(): Server {
       await writeAt(join(dir, "cassandra.yaml"), yaml(dir, nativePort, storagePort));
       await writeAt(join(dir, "logback.xml"), LOGBACK);
       await writeAt(join(dir, "jvm17.options"), JVM17);
-      const properties = [`cassandra.config=file://${join(dir, "cassandra.yaml")}`, `cassandra.storagedir=${dir}`, `cassandra.logdir=${join(dir, "log")}`, `logback.configurationFile=${join(dir, "logback.xml")}`, "cassandra.libjemalloc=-", "cassandra.ring_delay_ms=2000", "cassandra.skip_wait_for_gossip_to_settle=0", "cassandra.superuser_setup_delay_ms=0"];
+      const properties = [
+        `cassandra.config=file://${join(dir, "cassandra.yaml")}`,
+        `cassandra.storagedir=${dir}`,
+        `cassandra.logdir=${join(dir, "log")}`,
+        `logback.configurationFile=${join(dir, "logback.xml")}`,
+        "cassandra.libjemalloc=-",
+        "cassandra.ring_delay_ms=2000",
+        "cassandra.skip_wait_for_gossip_to_settle=0",
+        "cassandra.superuser_setup_delay_ms=0",
+      ];
       const heap = process.env.CASS_HEAP ?? "1G";
       return {
         command: "java",
@@ -93,9 +102,32 @@ const LOGBACK = `<configuration><appender name="out" class="ch.qos.logback.core.
 <root level="INFO"><appender-ref ref="out"/></root></configuration>
 `;
 
-const EXPORTS = ["java.base/jdk.internal.misc", "java.management.rmi/com.sun.jmx.remote.internal.rmi", "java.rmi/sun.rmi.registry", "java.rmi/sun.rmi.server", "java.sql/java.sql", "java.base/java.lang.ref", "jdk.unsupported/sun.misc", "jdk.attach/sun.tools.attach"];
+const EXPORTS = [
+  "java.base/jdk.internal.misc",
+  "java.management.rmi/com.sun.jmx.remote.internal.rmi",
+  "java.rmi/sun.rmi.registry",
+  "java.rmi/sun.rmi.server",
+  "java.sql/java.sql",
+  "java.base/java.lang.ref",
+  "jdk.unsupported/sun.misc",
+  "jdk.attach/sun.tools.attach",
+];
 const OPENS = [
-  ...["java.lang.module", "jdk.internal.loader", "jdk.internal.ref", "jdk.internal.reflect", "jdk.internal.math", "jdk.internal.module", "jdk.internal.util.jar", "sun.nio.ch", "java.io", "java.nio", "java.lang", "java.lang.reflect", "java.util"].map((name) => `java.base/${name}`),
+  ...[
+    "java.lang.module",
+    "jdk.internal.loader",
+    "jdk.internal.ref",
+    "jdk.internal.reflect",
+    "jdk.internal.math",
+    "jdk.internal.module",
+    "jdk.internal.util.jar",
+    "sun.nio.ch",
+    "java.io",
+    "java.nio",
+    "java.lang",
+    "java.lang.reflect",
+    "java.util",
+  ].map((name) => `java.base/${name}`),
   "jdk.management/com.sun.management.internal",
 ];
 const JVM17 = `-Djdk.attach.allowAttachSelf=true

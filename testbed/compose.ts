@@ -6,7 +6,9 @@ const FILE = fileURLToPath(new URL("../compose.yaml", import.meta.url));
 /** The products themselves, where a container engine runs. */
 export async function composeUp(): Promise<void> {
   await run("docker", ["info"]).catch(() => {
-    throw new Error("no container engine answers here (`docker info` failed): leave out --compose to start the servers without one");
+    throw new Error(
+      "no container engine answers here (`docker info` failed): leave out --compose to start the servers without one",
+    );
   });
   await run("docker", ["compose", "-f", FILE, "up", "--wait"], { onLine: (line) => console.log(line) });
   console.log(`export KAFKA_BROKERS='127.0.0.1:19092'

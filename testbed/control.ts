@@ -21,13 +21,21 @@ export function dataDir(server: Server): string {
 /** Starts a server and waits until it answers. Does nothing where it runs already. */
 export async function start(server: Server, progress: (line: string) => void): Promise<void> {
   if ((await running(server)) !== undefined) return;
-  if (await server.ready(join(RUN, "none")).catch(() => false)) throw new Error(`something else answers on the port of ${server.name}: stop it, or give ${server.name} another port (see \`testbed env\`)`);
+  if (await server.ready(join(RUN, "none")).catch(() => false))
+    throw new Error(
+      `something else answers on the port of ${server.name}: stop it, or give ${server.name} another port (see \`testbed env\`)`,
+    );
   const dir = dataDir(server);
   mkdirSync(dir, { recursive: true });
   const launch = await server.prepare(dir);
   const logFile = join(dir, "server.log");
   const log = openSync(logFile, "w");
-  const child = spawn(launch.command, launch.args, { cwd: dir, env: { ...process.env, ...launch.env }, stdio: ["ignore", log, log], detached: true });
+  const child = spawn(launch.command, launch.args, {
+    cwd: dir,
+    env: { ...process.env, ...launch.env },
+    stdio: ["ignore", log, log],
+    detached: true,
+  });
   closeSync(log);
   await new Promise<void>((resolve, reject) => {
     child.once("spawn", resolve);
@@ -40,13 +48,22 @@ export async function start(server: Server, progress: (line: string) => void): P
   await launch.afterReady?.();
 }
 
-async function untilReady(server: Server, pid: number, logFile: string, progress: (line: string) => void): Promise<void> {
+async function untilReady(
+  server: Server,
+  pid: number,
+  logFile: string,
+  progress: (line: string) => void,
+): Promise<void> {
   const began = Date.now();
   for (;;) {
-    if (!alive(pid)) throw new Error(`${server.name} ended before it was ready; the end of ${logFile}:\n${tail(logFile)}`);
+    if (!alive(pid))
+      throw new Error(`${server.name} ended before it was ready; the end of ${logFile}:\n${tail(logFile)}`);
     if (await server.ready(logFile)) return;
     const seconds = Math.round((Date.now() - began) / 1000);
-    if (seconds > server.readySeconds) throw new Error(`${server.name} was not ready within ${server.readySeconds} s; the end of ${logFile}:\n${tail(logFile)}`);
+    if (seconds > server.readySeconds)
+      throw new Error(
+        `${server.name} was not ready within ${server.readySeconds} s; the end of ${logFile}:\n${tail(logFile)}`,
+      );
     progress(`starting, ${seconds} s`);
     await sleep(200);
   }

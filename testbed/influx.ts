@@ -25,7 +25,20 @@ export function influx(): Server {
       await mkdir(dir, { recursive: true });
       return {
         command: join(CACHE, FOLDER, "influxd"),
-        args: ["run", "--http-bind-address", `127.0.0.1:${httpPort}`, "--bolt-path", join(dir, "influxd.bolt"), "--sqlite-path", join(dir, "influxd.sqlite"), "--engine-path", join(dir, "engine"), "--reporting-disabled", "--log-level", "warn"],
+        args: [
+          "run",
+          "--http-bind-address",
+          `127.0.0.1:${httpPort}`,
+          "--bolt-path",
+          join(dir, "influxd.bolt"),
+          "--sqlite-path",
+          join(dir, "influxd.sqlite"),
+          "--engine-path",
+          join(dir, "engine"),
+          "--reporting-disabled",
+          "--log-level",
+          "warn",
+        ],
         afterReady: () => setUp(url),
       };
     },
@@ -45,9 +58,16 @@ async function setUp(url: string): Promise<void> {
   const response = await fetch(`${url}/api/v2/setup`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ username: "millrace", password: "millrace-testbed", org: ORG, bucket: "default", token: INFLUX_TOKEN }),
+    body: JSON.stringify({
+      username: "millrace",
+      password: "millrace-testbed",
+      org: ORG,
+      bucket: "default",
+      token: INFLUX_TOKEN,
+    }),
   });
-  if (response.status !== 201 && response.status !== 422) throw new Error(`influxd can not be set up: ${response.status} ${await response.text()}`);
+  if (response.status !== 201 && response.status !== 422)
+    throw new Error(`influxd can not be set up: ${response.status} ${await response.text()}`);
 }
 
 /** influxd itself, from its Go module; libflux inside it is Rust. */
@@ -57,15 +77,42 @@ async function buildInfluxd(dir: string, progress: (line: string) => void): Prom
   progress("go: pkg-config wrapper");
   await run("go", ["install", "github.com/influxdata/pkg-config@latest"], { onLine });
   const source = join(dir, "source");
-  await writeAt(join(source, "go.mod"), `module millrace-testbed\n\ngo 1.23\n\nrequire github.com/influxdata/influxdb/v2 ${VERSION}\n`);
+  await writeAt(
+    join(source, "go.mod"),
+    `module millrace-testbed\n\ngo 1.23\n\nrequire github.com/influxdata/influxdb/v2 ${VERSION}\n`,
+  );
   // libflux denies warnings, and a newer compiler warns of more: cap them, for the host build as well.
   const wrapper = join(source, "rustc-cap.sh");
-  await writeAt(wrapper, '#!/bin/sh\nrustc="$1"; shift\ncase " $* " in *" --cap-lints "*) exec "$rustc" "$@";; *) exec "$rustc" "$@" --cap-lints warn;; esac\n');
+  await writeAt(
+    wrapper,
+    '#!/bin/sh\nrustc="$1"; shift\ncase " $* " in *" --cap-lints "*) exec "$rustc" "$@";; *) exec "$rustc" "$@" --cap-lints warn;; esac\n',
+  );
   await chmod(wrapper, 0o755);
   progress("go: modules");
   await run("go", ["get", `github.com/influxdata/influxdb/v2/cmd/influxd@${VERSION}`], { cwd: source, onLine });
   progress("go and cargo: compiling (about 10 minutes)");
-  const env = { PKG_CONFIG: join(gopath, "bin", "pkg-config"), CGO_ENABLED: "1", RUSTUP_TOOLCHAIN: "stable", RUSTC_WRAPPER: wrapper };
-  await run("go", ["build", "-p", "2", "-trimpath", "-tags", "sqlite_foreign_keys,sqlite_json", "-ldflags", `-s -w -X main.version=${VERSION}`, "-o", join(source, "influxd"), "github.com/influxdata/influxdb/v2/cmd/influxd"], { cwd: source, env, onLine });
+  const env = {
+    PKG_CONFIG: join(gopath, "bin", "pkg-config"),
+    CGO_ENABLED: "1",
+    RUSTUP_TOOLCHAIN: "stable",
+    RUSTC_WRAPPER: wrapper,
+  };
+  await run(
+    "go",
+    [
+      "build",
+      "-p",
+      "2",
+      "-trimpath",
+      "-tags",
+      "sqlite_foreign_keys,sqlite_json",
+      "-ldflags",
+      `-s -w -X main.version=${VERSION}`,
+      "-o",
+      join(source, "influxd"),
+      "github.com/influxdata/influxdb/v2/cmd/influxd",
+    ],
+    { cwd: source, env, onLine },
+  );
   await copyFile(join(source, "influxd"), join(dir, "influxd"));
 }

@@ -9,12 +9,16 @@ import { run, writeAt } from "./shell.js";
 const VERSION = "4.3.1";
 /** Any 22 characters of base64url: all nodes of one cluster must be formatted with the same. */
 const CLUSTER_ID = "bWlsbHJhY2UtdGVzdGJlZA";
+/** Of user "millrace" on each node's third port. */
+const SASL_PASSWORD = "millrace-testbed";
 const FOLDER = `kafka-${VERSION}`;
 
 /** Node `id` of `nodes`, each broker and controller in one JVM (KRaft). */
 export function kafka(id: number, nodes: number): Server {
   const base = port("KAFKA_PORT", 19_092);
   const portOf = (node: number): number => base + (node - 1) * 10;
+  const brokers = (offset: number): string =>
+    Array.from({ length: nodes }, (_, i) => `127.0.0.1:${portOf(i + 1) + offset}`).join(",");
   const lib = join(CACHE, FOLDER, "lib", "*");
   return {
     name: nodes === 1 ? "kafka" : `kafka-${id}`,
@@ -22,19 +26,50 @@ export function kafka(id: number, nodes: number): Server {
     buildSeconds: 15,
     readySeconds: 120,
     build: async (progress) => {
-      await mavenJars(FOLDER, [["org.apache.kafka", "kafka_2.13", VERSION], ["org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.4"]], progress);
+      await mavenJars(
+        FOLDER,
+        [
+          ["org.apache.kafka", "kafka_2.13", VERSION],
+          ["org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.4"],
+        ],
+        progress,
+      );
     },
     prepare: async (dir): Promise<Launch> => {
       await writeAt(join(dir, "server.properties"), properties(dir, id, nodes, portOf));
       await writeAt(join(dir, "log4j2.xml"), LOG4J);
-      if (!existsSync(join(dir, "logs", "meta.properties"))) await run("java", ["-cp", lib, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", join(dir, "server.properties")]);
+      if (!existsSync(join(dir, "logs", "meta.properties")))
+        await run("java", [
+          "-cp",
+          lib,
+          "kafka.tools.StorageTool",
+          "format",
+          "-t",
+          CLUSTER_ID,
+          "-c",
+          join(dir, "server.properties"),
+        ]);
       // The log says when it is ready; an old line in it must not be taken for a new one.
       await rm(join(dir, "server.log"), { force: true });
       const heap = process.env.KAFKA_HEAP ?? (nodes === 1 ? "512m" : "384m");
-      return { command: "java", args: ["-Xms128m", `-Xmx${heap}`, "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", `-Dlog4j2.configurationFile=${join(dir, "log4j2.xml")}`, "-Djava.net.preferIPv4Stack=true", "-cp", lib, "kafka.Kafka", join(dir, "server.properties")] };
+      return {
+        command: "java",
+        args: [
+          "-Xms128m",
+          `-Xmx${heap}`,
+          "-XX:+UseSerialGC",
+          "-XX:+ExitOnOutOfMemoryError",
+          `-Dlog4j2.configurationFile=${join(dir, "log4j2.xml")}`,
+          "-Djava.net.preferIPv4Stack=true",
+          "-cp",
+          lib,
+          "kafka.Kafka",
+          join(dir, "server.properties"),
+        ],
+      };
     },
     ready: async (log) => existsSync(log) && (await readFile(log, "utf8")).includes("Kafka Server started"),
-    env: () => ({ KAFKA_BROKERS: Array.from({ length: nodes }, (_, i) => `127.0.0.1:${portOf(i + 1)}`).join(",") }),
+    env: () => ({ KAFKA_BROKERS: brokers(0), KAFKA_SASL_BROKERS: brokers(2), KAFKA_SASL_PASSWORD: SASL_PASSWORD }),
   };
 }
 
@@ -45,9 +80,11 @@ function properties(dir: string, id: number, nodes: number, portOf: (node: numbe
   return `process.roles=broker,controller
 node.id=${id}
 controller.quorum.voters=${voters}
-listeners=PLAINTEXT://127.0.0.1:${portOf(id)},CONTROLLER://127.0.0.1:${portOf(id) + 1}
-advertised.listeners=PLAINTEXT://127.0.0.1:${portOf(id)}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:${portOf(id)},CONTROLLER://127.0.0.1:${portOf(id) + 1},SASL://127.0.0.1:${portOf(id) + 2}
+advertised.listeners=PLAINTEXT://127.0.0.1:${portOf(id)},SASL://127.0.0.1:${portOf(id) + 2}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT
+listener.name.sasl.sasl.enabled.mechanisms=PLAIN
+listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_millrace="${SASL_PASSWORD}";
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=${join(dir, "logs")}

@@ -1,5 +1,5 @@
-import { dataDir, kill, running, start, stop, wipe } from "./control.js";
 import { composeDown, composeUp } from "./compose.js";
+import { dataDir, kill, running, start, stop, wipe } from "./control.js";
 import type { Server } from "./server.js";
 import { pickServers } from "./servers.js";
 
@@ -44,7 +44,9 @@ switch (command) {
     });
     break;
   case "env":
-    for (const server of pickServers(names)) if ((await running(server)) !== undefined) for (const [name, value] of Object.entries(server.env())) console.log(`export ${name}='${value}'`);
+    for (const server of pickServers(names))
+      if ((await running(server)) !== undefined)
+        for (const [name, value] of Object.entries(server.env())) console.log(`export ${name}='${value}'`);
     break;
   default:
     console.log(HELP);
@@ -59,7 +61,9 @@ async function each(work: (server: Server) => Promise<string>): Promise<void> {
 async function up(servers: readonly Server[]): Promise<number> {
   let failed = 0;
   const brokers = servers.filter(({ name }) => name.startsWith("kafka"));
-  const groups = [brokers, ...servers.filter((server) => !brokers.includes(server)).map((server) => [server])].filter((group) => group.length > 0);
+  const groups = [brokers, ...servers.filter((server) => !brokers.includes(server)).map((server) => [server])].filter(
+    (group) => group.length > 0,
+  );
   for (const group of groups) {
     const [first] = group as [Server];
     const began = Date.now();

@@ -20,14 +20,35 @@ export function mongo(): Server {
       await buildOnce(FOLDER, async (dir) => {
         progress("pip install");
         // A venv holds absolute paths, so packages go into a plain folder that may be moved.
-        await run("python3", ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", join(dir, "site"), `secantusdb==${VERSION}`]);
+        await run("python3", [
+          "-m",
+          "pip",
+          "install",
+          "--quiet",
+          "--disable-pip-version-check",
+          "--target",
+          join(dir, "site"),
+          `secantusdb==${VERSION}`,
+        ]);
       });
     },
     prepare: async (dir) => {
       await mkdir(dir, { recursive: true });
       return {
         command: "python3",
-        args: ["-m", "secantus", "--host", "127.0.0.1", "--port", String(wirePort), "--storage-path", join(dir, "wt"), "--cache-size", "256M", "--sync-on-commit"],
+        args: [
+          "-m",
+          "secantus",
+          "--host",
+          "127.0.0.1",
+          "--port",
+          String(wirePort),
+          "--storage-path",
+          join(dir, "wt"),
+          "--cache-size",
+          "256M",
+          "--sync-on-commit",
+        ],
         env: { PYTHONPATH: join(CACHE, FOLDER, "site") },
       };
     },

@@ -10,6 +10,7 @@ export function port(variable: string, fallback: number): number {
   const text = process.env[variable];
   if (text === undefined) return fallback;
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 65_535) throw new Error(`${variable} must be a port number; it is ${JSON.stringify(text)}`);
+  if (!Number.isInteger(value) || value < 1 || value > 65_535)
+    throw new Error(`${variable} must be a port number; it is ${JSON.stringify(text)}`);
   return value;
 }

@@ -6,4 +6,5 @@ for (const required of (process.env.TESTBED_REQUIRES ?? "").split(",").filter((t
       `${variable} is not set, so the tests of "${server}" can not run. Start it with: npm run testbed -- up ${server} && eval "$(npm run --silent testbed -- env)"; or leave its tests out with TESTBED_SKIP=${server}`,
     );
 }
+
 export {};

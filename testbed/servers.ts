@@ -16,7 +16,8 @@ export function pickServers(names: readonly string[]): readonly Server[] {
   if (names.length === 0) return all;
   return names.flatMap((name) => {
     const found = all.filter((server) => server.name === name || server.name.startsWith(`${name}-`));
-    if (found.length === 0) throw new Error(`there is no server "${name}": ${all.map((server) => server.name).join(", ")}`);
+    if (found.length === 0)
+      throw new Error(`there is no server "${name}": ${all.map((server) => server.name).join(", ")}`);
     return found;
   });
 }

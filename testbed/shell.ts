@@ -5,9 +5,21 @@ import { dirname, join } from "node:path";
 import { CACHE } from "./paths.js";
 
 /** Runs a command to its end; its last lines are in the error if it fails. */
-export function run(command: string, args: readonly string[], options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>>; readonly onLine?: (line: string) => void } = {}): Promise<string> {
+export function run(
+  command: string,
+  args: readonly string[],
+  options: {
+    readonly cwd?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly onLine?: (line: string) => void;
+  } = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: options.cwd, env: { ...process.env, ...options.env }, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command, args, {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let out = "";
     const take = (data: Buffer): void => {
       const text = data.toString();
@@ -18,7 +30,15 @@ export function run(command: string, args: readonly string[], options: { readonl
     child.stdout.on("data", take);
     child.stderr.on("data", take);
     child.on("error", (error) => reject(new Error(`${command} can not be run: ${error.message}`)));
-    child.on("close", (code) => (code === 0 ? resolve(out) : reject(new Error(`${command} ${args.slice(0, 4).join(" ")} … ended with ${code}:\n${out.split("\n").slice(-15).join("\n")}`))));
+    child.on("close", (code) =>
+      code === 0
+        ? resolve(out)
+        : reject(
+            new Error(
+              `${command} ${args.slice(0, 4).join(" ")} … ended with ${code}:\n${out.split("\n").slice(-15).join("\n")}`,
+            ),
+          ),
+    );
   });
 }
 

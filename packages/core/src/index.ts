@@ -44,23 +44,45 @@ export type { DeliveryLevel, Guarantee } from "./graph/guarantees.js";
 export { toMermaid } from "./graph/mermaid.js";
 export { consoleSink } from "./io/console-sink.js";
 export { discardSink } from "./io/discard-sink.js";
-export { fileSource } from "./io/file-source.js";
 export { fileSink } from "./io/file-sink.js";
+export { fileSource } from "./io/file-source.js";
 export { intervalSource } from "./io/interval-source.js";
 export { type PushSource, type PushSourceOptions, pushSource } from "./io/push-source.js";
 export type { Metrics } from "./metrics/metrics.js";
 export type { ProcessContext, ProcessSpec, StateSpec } from "./operators/process.js";
 export type { StatefulSpec } from "./operators/stateful.js";
-export type { StateContext } from "./operators/value-context.js";
 export type { ThrottleLimit } from "./operators/throttle.js";
+export type { StateContext } from "./operators/value-context.js";
 export type { BatchPolicy, CallContext, DeadLetter, ErrorClass, RetryPolicy } from "./policy.js";
 export type { CheckpointOptions, Run, RunHealth, RunOptions, RunSummary } from "./runtime/run-options.js";
 export type { Codec } from "./state/codec.js";
+export {
+  type ListState,
+  listState,
+  type MapState,
+  mapState,
+  type ValueState,
+  valueState,
+} from "./state/declarations.js";
 export { memoryCheckpoints } from "./state/memory-checkpoints.js";
-export { type ListState, listState, type MapState, mapState, type ValueState, valueState } from "./state/declarations.js";
 export type { TtlOptions } from "./state/ttl.js";
-export type { KeyedStream, KeyedWindowedStream, Named, Stream, WindowedStream } from "./stream.js";
-export type { AsyncOptions, Flow, JoinContext, JoinOptions, LookupOptions, OnError, SinkOptions, Target, WatermarkOptions, WindowOptions } from "./target.js";
+export type {
+  AsyncOptions,
+  Flow,
+  JoinContext,
+  JoinOptions,
+  KeyedStream,
+  KeyedWindowedStream,
+  LookupOptions,
+  Named,
+  OnError,
+  SinkOptions,
+  Stream,
+  Target,
+  WatermarkOptions,
+  WindowedStream,
+  WindowOptions,
+} from "./stream.js";
 export { type Topology, topology } from "./topology.js";
 export type { Aggregate, Aggregates, Results } from "./windows/aggregate.js";
 export { countWindow } from "./windows/count.js";

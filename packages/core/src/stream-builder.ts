@@ -33,18 +33,21 @@ import { zip, zipWith } from "./operators/zip.js";
 import type { BatchPolicy, CallContext } from "./policy.js";
 import type { RunOptions } from "./runtime/run-options.js";
 import { BRANCH, LATE, MAIN, type OperatorSpec } from "./stage.js";
-import type { KeyedStream, KeyedWindowedStream, Named, Stream } from "./stream.js";
 import type {
   AsyncOptions,
   JoinContext,
   JoinOptions,
+  KeyedStream,
+  KeyedWindowedStream,
   LookupOptions,
+  Named,
   OnError,
   SinkOptions,
+  Stream,
   Target,
   WatermarkOptions,
   WindowOptions,
-} from "./target.js";
+} from "./stream.js";
 import { BRANCH_NAME, sinksOf, type Topology, topologyOf } from "./topology.js";
 import { WindowedBuilder } from "./windowed-builder.js";
 import { join } from "./windows/join.js";

@@ -1,18 +1,21 @@
-import type { Lookup } from "./connector.js";
+import type { Lookup, Sink } from "./connector.js";
 import type { Duration } from "./duration.js";
 import type { Element, Key, StreamTypeError } from "./element.js";
+import type { EventTimeOptions } from "./operators/event-time.js";
+import type { LookupPolicy } from "./operators/lookup.js";
+import type { AsyncPolicy } from "./operators/map-async.js";
 import type { ProcessSpec, StateSpec } from "./operators/process.js";
 import type { StatefulSpec } from "./operators/stateful.js";
 import type { ThrottleLimit } from "./operators/throttle.js";
-import type { BatchPolicy, CallContext } from "./policy.js";
+import type { BatchPolicy, CallContext, DeadLetter, RetryPolicy } from "./policy.js";
 import type { RunOptions } from "./runtime/run-options.js";
-import type { AsyncOptions, JoinContext, JoinOptions, LookupOptions, OnError, SinkOptions, Target, WatermarkOptions, WindowOptions } from "./target.js";
 import type { Topology } from "./topology.js";
 import type { Aggregate, Aggregates, Results } from "./windows/aggregate.js";
-import type { JoinWindow, Windowed, WindowSpec } from "./windows/window.js";
+import type { JoinWindow, Late, TimeSpan, Windowed, WindowPolicy, WindowSpec } from "./windows/window.js";
 
 /** The result of a synchronous function; a promise, also in `cond ? value : promise`, becomes a sentence. */
-type Sync<U> = U extends PromiseLike<unknown> ? StreamTypeError<"map() takes a synchronous function; use mapAsync()"> : U;
+type Sync<U> =
+  U extends PromiseLike<unknown> ? StreamTypeError<"map() takes a synchronous function; use mapAsync()"> : U;
 
 /** A name finds the state of an operator again in a checkpoint: unique in its topology, of `A-Z a-z 0-9 _ . -`, at most 100 long. */
 export interface Named {
@@ -77,7 +80,12 @@ export interface Stream<out T> extends AsyncIterable<T> {
   /** One asynchronous call a value, at most `concurrency` at once. A checkpoint waits for the calls before it, so none is lost. */
   mapAsync<U>(fn: (value: T, context: CallContext) => PromiseLike<U>, options?: AsyncOptions<T, NoInfer<U>>): Stream<U>;
   /** Joins each value with what a store has under a key: batched, one flight a key, cached. A miss is `undefined`. */
-  lookup<Q extends Key, V, R>(key: (value: T) => Q, table: Lookup<Q, V>, combine: (value: T, found: V | undefined) => R, options?: LookupOptions<T>): Stream<R>;
+  lookup<Q extends Key, V, R>(
+    key: (value: T) => Q,
+    table: Lookup<Q, V>,
+    combine: (value: T, found: V | undefined) => R,
+    options?: LookupOptions<T>,
+  ): Stream<R>;
   /** Gives values their event time and makes watermarks, for windows, joins and timers below. Stands before `merge` and `keyBy`, once a path. */
   eventTime(time: "source" | ((value: T) => number | Date), options?: WatermarkOptions<T>): Stream<T>;
   /** A key travels beside each value. `partitioned`: the key is the one the producer partitioned by, so that state may live in a task a partition. */
@@ -123,7 +131,9 @@ export interface KeyedStream<out K extends Key, out T> extends Stream<T> {
   take(count: number, options?: Named): KeyedStream<K, T>;
   skip(count: number, options?: Named): KeyedStream<K, T>;
   throttle(limit: ThrottleLimit & Named): KeyedStream<K, T>;
-  split<S extends T>(predicate: (value: T) => value is S): [matched: KeyedStream<K, S>, rest: KeyedStream<K, Exclude<T, S>>];
+  split<S extends T>(
+    predicate: (value: T) => value is S,
+  ): [matched: KeyedStream<K, S>, rest: KeyedStream<K, Exclude<T, S>>];
   split(predicate: (value: T) => boolean): [matched: KeyedStream<K, T>, rest: KeyedStream<K, T>];
   fanOut(count: number): KeyedStream<K, T>[];
   /** Keyed if all inputs are keyed alike. */
@@ -132,8 +142,16 @@ export interface KeyedStream<out K extends Key, out T> extends Stream<T> {
   fold<A>(initial: A, fn: (accumulator: A, value: T) => A, options?: Named): KeyedStream<K, A>;
   reduce(fn: (accumulator: T, value: T) => T, options?: Named): KeyedStream<K, T>;
   batch(policy: BatchPolicy & Named): KeyedStream<K, T[]>;
-  mapAsync<U>(fn: (value: T, context: CallContext) => PromiseLike<U>, options?: AsyncOptions<T, NoInfer<U>>): KeyedStream<K, U>;
-  lookup<Q extends Key, V, R>(key: (value: T) => Q, table: Lookup<Q, V>, combine: (value: T, found: V | undefined) => R, options?: LookupOptions<T>): KeyedStream<K, R>;
+  mapAsync<U>(
+    fn: (value: T, context: CallContext) => PromiseLike<U>,
+    options?: AsyncOptions<T, NoInfer<U>>,
+  ): KeyedStream<K, U>;
+  lookup<Q extends Key, V, R>(
+    key: (value: T) => Q,
+    table: Lookup<Q, V>,
+    combine: (value: T, found: V | undefined) => R,
+    options?: LookupOptions<T>,
+  ): KeyedStream<K, R>;
   /** A state a key: `onValue` returns the next state and what to emit. State under `name`, in checkpoints. */
   stateful<S, U>(name: string, spec: StatefulSpec<K, T, S, U>): KeyedStream<K, U>;
   /** The escape hatch: several states a key, and timers in event and processing time. */
@@ -141,9 +159,21 @@ export interface KeyedStream<out K extends Key, out T> extends Stream<T> {
   /** Drops a value whose `by` was seen for its key within that event time. */
   dedupe(name: string, options: { readonly by: (value: T) => Key; readonly within: Duration }): KeyedStream<K, T>;
   /** Pairs of both sides with the same key, in the same window or within bounds of event time. */
-  join<U, R>(name: string, other: KeyedStream<K, U>, within: JoinWindow, fn: (left: T, right: U, context: JoinContext<K>) => R, options?: JoinOptions<T | U>): KeyedStream<K, R>;
+  join<U, R>(
+    name: string,
+    other: KeyedStream<K, U>,
+    within: JoinWindow,
+    fn: (left: T, right: U, context: JoinContext<K>) => R,
+    options?: JoinOptions<T | U>,
+  ): KeyedStream<K, R>;
   /** As `join`, and each left value without a match once the watermark closes it. */
-  leftJoin<U, R>(name: string, other: KeyedStream<K, U>, within: JoinWindow, fn: (left: T, right: U | undefined, context: JoinContext<K>) => R, options?: JoinOptions<T | U>): KeyedStream<K, R>;
+  leftJoin<U, R>(
+    name: string,
+    other: KeyedStream<K, U>,
+    within: JoinWindow,
+    fn: (left: T, right: U | undefined, context: JoinContext<K>) => R,
+    options?: JoinOptions<T | U>,
+  ): KeyedStream<K, R>;
   /** As `join`, and each value of either side without a match. */
   outerJoin<U, R>(
     name: string,
@@ -161,14 +191,25 @@ export interface KeyedStream<out K extends Key, out T> extends Stream<T> {
     options?: JoinOptions<T | U>,
   ): KeyedStream<K, R>;
   /** Each left value with the newest right value at or before its time. */
-  asOfJoin<U, R>(name: string, other: KeyedStream<K, U>, options: { readonly keep: Duration; readonly maxKeep?: number }, fn: (left: T, right: U | undefined) => R): KeyedStream<K, R>;
-  window<M extends boolean>(name: string, spec: WindowSpec<M>, options?: WindowOptions<T>): KeyedWindowedStream<K, T, M>;
+  asOfJoin<U, R>(
+    name: string,
+    other: KeyedStream<K, U>,
+    options: { readonly keep: Duration; readonly maxKeep?: number },
+    fn: (left: T, right: U | undefined) => R,
+  ): KeyedStream<K, R>;
+  window<M extends boolean>(
+    name: string,
+    spec: WindowSpec<M>,
+    options?: WindowOptions<T>,
+  ): KeyedWindowedStream<K, T, M>;
 }
 
 /** Windows over all values, waiting for what to make of each. */
 export interface WindowedStream<out T, M extends boolean> {
   /** Several named aggregates at once. */
-  aggregate<A extends Record<string, Aggregate<T, any, any>>>(build: (by: Aggregates<T>) => A): Stream<Windowed<Key | undefined, Results<A>>>;
+  aggregate<A extends Record<string, Aggregate<T, any, any>>>(
+    build: (by: Aggregates<T>) => A,
+  ): Stream<Windowed<Key | undefined, Results<A>>>;
   reduce(fn: (left: T, right: T) => T): Stream<Windowed<Key | undefined, T>>;
   /** Windows that merge (sessions) need `merge`. */
   fold<A>(
@@ -184,7 +225,9 @@ export interface WindowedStream<out T, M extends boolean> {
 /** Windows a key, waiting for what to make of each. */
 export interface KeyedWindowedStream<out K extends Key, out T, M extends boolean> {
   /** Several named aggregates at once. */
-  aggregate<A extends Record<string, Aggregate<T, any, any>>>(build: (by: Aggregates<T>) => A): KeyedStream<K, Windowed<K, Results<A>>>;
+  aggregate<A extends Record<string, Aggregate<T, any, any>>>(
+    build: (by: Aggregates<T>) => A,
+  ): KeyedStream<K, Windowed<K, Results<A>>>;
   reduce(fn: (left: T, right: T) => T): KeyedStream<K, Windowed<K, T>>;
   /** Windows that merge (sessions) need `merge`. */
   fold<A>(
@@ -195,4 +238,72 @@ export interface KeyedWindowedStream<out K extends Key, out T, M extends boolean
   /** The values in event-time order, ties as they came. */
   collect(): KeyedStream<K, Windowed<K, T[]>>;
   count(): KeyedStream<K, Windowed<K, number>>;
+}
+
+/**
+ * Anything that can end a stream: a sink, or a branch that ends in one.
+ *
+ * @example
+ * ```ts
+ * import { discardSink, type DeadLetter, type Target } from "@millrace/core";
+ * const quiet: Target<DeadLetter<unknown>> = discardSink();
+ * const texts: Target<DeadLetter<unknown>> = (letters) => letters.map((letter) => letter.error.message).to(discardSink());
+ * ```
+ */
+export type Target<T> = Sink<T> | ((branch: Stream<T>) => Topology);
+
+/** What happens to a value that could not be processed: the run fails (default), it is counted and passed over, or it goes to a target. */
+export type OnError<T> = "fail" | "skip" | Target<DeadLetter<T>>;
+
+/** A reusable piece of a stream is a plain function, used with `via`. */
+export type Flow<In, Out> = (input: Stream<In>) => Stream<Out>;
+
+/** Options of `mapAsync`. */
+export interface AsyncOptions<T, U = never> extends AsyncPolicy<T, U> {
+  readonly onError?: OnError<T>;
+}
+
+/** Options of `lookup`. */
+export interface LookupOptions<T> extends LookupPolicy {
+  readonly onError?: OnError<T>;
+}
+
+/** Options of `eventTime`. */
+export interface WatermarkOptions<T> extends EventTimeOptions {
+  /** For values whose time is NaN, infinite or too far ahead. */
+  readonly onError?: OnError<T>;
+}
+
+/** Options of `window`. */
+export interface WindowOptions<T> extends WindowPolicy {
+  /** Gets each value that came too late for all its windows, once. Without it they are counted, and warned of once. */
+  readonly late?: Target<Late<T>>;
+}
+
+/** Options of `to`. */
+export interface SinkOptions<T> {
+  /** Its id in the topology; default: the sink's name. */
+  readonly name?: string;
+  readonly batch?: BatchPolicy;
+  /** Writes in flight (default 1). */
+  readonly concurrency?: number;
+  /** "input": one write after another; "key": values of a key in order; "any". Default "input", or "key" on a keyed stream with concurrency. */
+  readonly order?: "input" | "key" | "any";
+  /** Default: 10 tries. */
+  readonly retry?: RetryPolicy;
+  readonly onError?: OnError<T>;
+}
+
+/** Options of the joins. `allowedLateness` is for window joins; an interval join is late at t < W. */
+export interface JoinOptions<T> {
+  readonly late?: Target<Late<T>>;
+  readonly allowedLateness?: Duration;
+  /** Most values kept a side and key (default 100,000); one more ends the run (E_STATE_LIMIT), since dropping it would lose results. */
+  readonly maxKeep?: number;
+}
+
+/** What a join's function is told. `window` is there in window joins. */
+export interface JoinContext<out K extends Key | undefined> {
+  readonly key: K;
+  readonly window: TimeSpan | undefined;
 }

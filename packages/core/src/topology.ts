@@ -1,9 +1,9 @@
+import { requireArgument } from "./errors.js";
 import { closeGraph } from "./graph/close.js";
 import { describeGraph, type TopologyDescription } from "./graph/describe.js";
 import type { Graph, SinkNode } from "./graph/graph.js";
 import { type Guarantee, guaranteesOf } from "./graph/guarantees.js";
 import { validate } from "./graph/validate.js";
-import { requireArgument } from "./errors.js";
 import { startRun } from "./runtime/run.js";
 import type { Run, RunOptions, RunSummary } from "./runtime/run-options.js";
 
@@ -47,7 +47,10 @@ export function topologyOf(name: string, sinks: readonly SinkNode[]): Topology {
 
 /** The sinks of a topology. */
 export function sinksOf(branch: Topology): readonly SinkNode[] {
-  requireArgument(branch instanceof ClosedTopology, "a branch must end in to(): it is what topology() and targets take");
+  requireArgument(
+    branch instanceof ClosedTopology,
+    "a branch must end in to(): it is what topology() and targets take",
+  );
   return branch.sinks;
 }
 
@@ -82,7 +85,10 @@ class ClosedTopology implements Topology {
   }
 
   guarantees(options: Pick<RunOptions, "checkpoint"> = {}): readonly Guarantee[] {
-    return guaranteesOf(this.graph, options.checkpoint === undefined || options.checkpoint === "none" ? undefined : options.checkpoint.store);
+    return guaranteesOf(
+      this.graph,
+      options.checkpoint === undefined || options.checkpoint === "none" ? undefined : options.checkpoint.store,
+    );
   }
 
   start(options: RunOptions = {}): Run {

@@ -8,20 +8,34 @@ interface Bucket {
 }
 
 /** Makes a bucket, or gives one that is there this retention (none: for ever). Idempotent. Throws E_INFLUX_AUTH, E_INFLUX_BUCKET. */
-export async function ensureBucket(connection: InfluxConnection, name: string, options: { readonly retention?: Duration } = {}): Promise<void> {
+export async function ensureBucket(
+  connection: InfluxConnection,
+  name: string,
+  options: { readonly retention?: Duration } = {},
+): Promise<void> {
   const transport = transportOf(clientOf(connection));
-  const everySeconds = options.retention === undefined ? 0 : Math.ceil(durationMs(options.retention, "ensureBucket: retention") / 1000);
+  const everySeconds =
+    options.retention === undefined ? 0 : Math.ceil(durationMs(options.retention, "ensureBucket: retention") / 1000);
   const retentionRules = everySeconds === 0 ? [] : [{ type: "expire", everySeconds }];
   try {
     const known = (await buckets(connection, name))[0];
     if (known !== undefined) {
-      await transport.request(`/api/v2/buckets/${known.id}`, JSON.stringify({ retentionRules }), { method: "PATCH", headers: JSON_BODY });
+      await transport.request(`/api/v2/buckets/${known.id}`, JSON.stringify({ retentionRules }), {
+        method: "PATCH",
+        headers: JSON_BODY,
+      });
       return;
     }
-    const { orgs } = (await transport.request(`/api/v2/orgs?org=${encodeURIComponent(connection.org)}`, "", { method: "GET" })) as { orgs: readonly { readonly id: string }[] };
+    const { orgs } = (await transport.request(`/api/v2/orgs?org=${encodeURIComponent(connection.org)}`, "", {
+      method: "GET",
+    })) as { orgs: readonly { readonly id: string }[] };
     const org = orgs[0];
-    if (org === undefined) throw new WriteError("fatal", "E_INFLUX_BUCKET", `there is no organization "${connection.org}"`);
-    await transport.request("/api/v2/buckets", JSON.stringify({ name, orgID: org.id, retentionRules }), { method: "POST", headers: JSON_BODY });
+    if (org === undefined)
+      throw new WriteError("fatal", "E_INFLUX_BUCKET", `there is no organization "${connection.org}"`);
+    await transport.request("/api/v2/buckets", JSON.stringify({ name, orgID: org.id, retentionRules }), {
+      method: "POST",
+      headers: JSON_BODY,
+    });
   } catch (error) {
     throw classify(error);
   }
@@ -36,7 +50,9 @@ export async function bucketRetention(connection: InfluxConnection, name: string
 async function buckets(connection: InfluxConnection, name: string): Promise<readonly Bucket[]> {
   const path = `/api/v2/buckets?org=${encodeURIComponent(connection.org)}&name=${encodeURIComponent(name)}`;
   try {
-    return ((await transportOf(clientOf(connection)).request(path, "", { method: "GET" })) as { buckets: readonly Bucket[] }).buckets;
+    return (
+      (await transportOf(clientOf(connection)).request(path, "", { method: "GET" })) as { buckets: readonly Bucket[] }
+    ).buckets;
   } catch (error) {
     const failure = classify(error);
     if (failure.code === "E_INFLUX_BUCKET") return [];

@@ -1,6 +1,13 @@
-import { fluxDateTime, fluxExpression, flux, type FluxParameterLike } from "@influxdata/influxdb-client";
-import { type Duration, durationMs, durationOrZeroMs, type Source, type SourceBatch, type SourceReader } from "@millrace/core";
-import { fluxRows, type FluxRow } from "./flux.js";
+import { type FluxParameterLike, flux, fluxDateTime, fluxExpression } from "@influxdata/influxdb-client";
+import {
+  type Duration,
+  durationMs,
+  durationOrZeroMs,
+  type Source,
+  type SourceBatch,
+  type SourceReader,
+} from "@millrace/core";
+import { type FluxRow, fluxRows } from "./flux.js";
 import { clientOf, type InfluxConnection, probe } from "./influx-client.js";
 
 /** Options of {@link fluxSource}. */
@@ -41,7 +48,13 @@ export function fluxSource<T>(options: FluxSourceOptions<T>): Source<T> {
       const client = clientOf(options);
       return {
         subscribe: (listener) => listener.assigned(["0"], 1),
-        open: async (_partition, position) => new WindowReader(options, position === undefined ? Number(options.start) : Number(position), context.clock, (from, to) => readWindow(options, from, to)),
+        open: async (_partition, position) =>
+          new WindowReader(
+            options,
+            position === undefined ? Number(options.start) : Number(position),
+            context.clock,
+            (from, to) => readWindow(options, from, to),
+          ),
         comparePositions: (left, right) => Number(left) - Number(right),
         health: () => probe(client),
         close: async () => {},
@@ -57,7 +70,10 @@ async function readWindow<T>(options: FluxSourceOptions<T>, from: number, to: nu
   const rows: FluxRow[] = [];
   for await (const row of fluxRows(client, options.org, query)) rows.push(row);
   const key = (row: FluxRow): string => JSON.stringify([row._time, row]);
-  return rows.map((row) => [key(row), row] as const).sort(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0)).map(([, row]) => row);
+  return rows
+    .map((row) => [key(row), row] as const)
+    .sort(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0))
+    .map(([, row]) => row);
 }
 
 class WindowReader<T> implements SourceReader<T> {
@@ -71,7 +87,12 @@ class WindowReader<T> implements SourceReader<T> {
   #closed = false;
   #wake: () => void = () => {};
 
-  constructor(options: FluxSourceOptions<T>, at: number, clock: { now(): number; schedule(atMs: number, fn: () => void): () => void }, query: (from: number, to: number) => Promise<FluxRow[]>) {
+  constructor(
+    options: FluxSourceOptions<T>,
+    at: number,
+    clock: { now(): number; schedule(atMs: number, fn: () => void): () => void },
+    query: (from: number, to: number) => Promise<FluxRow[]>,
+  ) {
     this.#options = options;
     this.#at = at;
     this.#clock = clock;

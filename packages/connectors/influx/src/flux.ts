@@ -22,11 +22,19 @@ export type FluxRow = Readonly<Record<string, unknown>>;
  * ```
  */
 export async function* fluxRows(client: InfluxDB, org: string, query: ParameterizedQuery): AsyncGenerator<FluxRow> {
-  requireArgument(typeof query === "object" && query !== null, "fluxRows: make the query with the flux template tag, so that its parameters are escaped");
+  requireArgument(
+    typeof query === "object" && query !== null,
+    "fluxRows: make the query with the flux template tag, so that its parameters are escaped",
+  );
   try {
     for await (const { values, tableMeta } of client.getQueryApi(org).iterateRows(query) as AsyncIterable<Row>) {
       const row = tableMeta.toObject(values) as FluxRow;
-      if (isErrorTable(tableMeta.columns.map(({ label }) => label))) throw new WriteError("poison", "E_INFLUX_QUERY", `the query failed while it was answered: ${String(row.error)}`);
+      if (isErrorTable(tableMeta.columns.map(({ label }) => label)))
+        throw new WriteError(
+          "poison",
+          "E_INFLUX_QUERY",
+          `the query failed while it was answered: ${String(row.error)}`,
+        );
       yield row;
     }
   } catch (error) {

@@ -4,8 +4,8 @@
  * @module
  */
 export { bucketRetention, ensureBucket } from "./ensure-bucket.js";
-export { flux, type FluxRow, fluxRows } from "./flux.js";
-export { fluxSource, type FluxSourceOptions } from "./flux-source.js";
+export { type FluxRow, flux, fluxRows } from "./flux.js";
+export { type FluxSourceOptions, fluxSource } from "./flux-source.js";
 export type { InfluxConnection } from "./influx-client.js";
-export { influxSink, type InfluxSinkOptions } from "./influx-sink.js";
+export { type InfluxSinkOptions, influxSink } from "./influx-sink.js";
 export { encodePoint, type FieldValue, type Point } from "./line-protocol.js";

@@ -2,11 +2,22 @@ import { HttpError, InfluxDB, RequestTimedOutError } from "@influxdata/influxdb-
 import { type Health, messageOf, WriteError } from "@millrace/core";
 
 /** How to reach InfluxDB 2: a client passed in (not closed by us, it holds nothing), or what one is built from. */
-export type InfluxConnection = { readonly client: InfluxDB; readonly org: string } | { readonly url: string; readonly token: string; readonly org: string; readonly timeout?: number };
+export type InfluxConnection =
+  | { readonly client: InfluxDB; readonly org: string }
+  | { readonly url: string; readonly token: string; readonly org: string; readonly timeout?: number };
 
 /** The client's transport, which gives one promise a request (its WriteApi loses points: see the README). */
 export interface Transport {
-  request(path: string, body: unknown, options: { readonly method: string; readonly headers?: Record<string, string>; readonly gzipThreshold?: number; readonly signal?: AbortSignal }): Promise<unknown>;
+  request(
+    path: string,
+    body: unknown,
+    options: {
+      readonly method: string;
+      readonly headers?: Record<string, string>;
+      readonly gzipThreshold?: number;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<unknown>;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -27,15 +38,22 @@ export function transportOf(client: InfluxDB): Transport {
  */
 export function classify(error: unknown): WriteError {
   if (error instanceof WriteError) return error;
-  if (error instanceof RequestTimedOutError) return new WriteError("transient", "E_INFLUX_TIMEOUT", "InfluxDB did not answer in time", { cause: error });
-  if (!(error instanceof HttpError)) return new WriteError("transient", "E_INFLUX_CONNECTION", `InfluxDB can not be reached: ${messageOf(error)}`, { cause: error });
+  if (error instanceof RequestTimedOutError)
+    return new WriteError("transient", "E_INFLUX_TIMEOUT", "InfluxDB did not answer in time", { cause: error });
+  if (!(error instanceof HttpError))
+    return new WriteError("transient", "E_INFLUX_CONNECTION", `InfluxDB can not be reached: ${messageOf(error)}`, {
+      cause: error,
+    });
   const { statusCode: status } = error;
   const text = `InfluxDB answered ${status}: ${reasonOf(error)}`;
   switch (status) {
     case 429:
     case 503: {
       const retryAfterMs = retryAfter(error);
-      return new WriteError("throttled", "E_INFLUX_THROTTLED", text, { cause: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+      return new WriteError("throttled", "E_INFLUX_THROTTLED", text, {
+        cause: error,
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      });
     }
     case 400:
     case 422:

@@ -1,5 +1,13 @@
 import type { InfluxDB } from "@influxdata/influxdb-client";
-import { type BatchPolicy, type Sink, type SinkConnection, type SinkWriter, type WriteContext, WriteError, type WriteOutcome } from "@millrace/core";
+import {
+  type BatchPolicy,
+  type Sink,
+  type SinkConnection,
+  type SinkWriter,
+  type WriteContext,
+  WriteError,
+  type WriteOutcome,
+} from "@millrace/core";
 import { classify, clientOf, type InfluxConnection, probe, transportOf } from "./influx-client.js";
 import { encodePoint, type Point } from "./line-protocol.js";
 
@@ -60,7 +68,11 @@ export function influxSink<T>(options: InfluxSinkOptions<T>): Sink<T> {
 /** A write of nothing is refused or taken by the same rules as one of points: bad credentials and a missing bucket show at once. */
 async function checkBucket<T>(client: InfluxDB, options: InfluxSinkOptions<T>, signal: AbortSignal): Promise<void> {
   try {
-    await transportOf(client).request(writePath(options), "", { method: "POST", headers: { "content-type": "text/plain; charset=utf-8" }, signal });
+    await transportOf(client).request(writePath(options), "", {
+      method: "POST",
+      headers: { "content-type": "text/plain; charset=utf-8" },
+      signal,
+    });
   } catch (error) {
     const failure = classify(error);
     if (failure.class === "fatal") throw failure;
@@ -92,7 +104,12 @@ class InfluxWriter<T> implements SinkWriter<T> {
         lines.push(...this.#lines(value, context.ids[i]));
       } catch (error) {
         refused ??= new Map();
-        refused.set(i, error instanceof WriteError ? error : new WriteError("poison", "E_INFLUX_POINT", String(error), { cause: error }));
+        refused.set(
+          i,
+          error instanceof WriteError
+            ? error
+            : new WriteError("poison", "E_INFLUX_POINT", String(error), { cause: error }),
+        );
       }
     });
     if (lines.length > 0) await this.#post(lines.join("\n"), context.signal);

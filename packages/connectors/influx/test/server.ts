@@ -1,7 +1,10 @@
 import { InfluxDB } from "@influxdata/influxdb-client";
 
 /** Where the testbed's influxd is; undefined where it is not up. */
-export const server = process.env.INFLUX_URL === undefined ? undefined : { url: process.env.INFLUX_URL, token: process.env.INFLUX_TOKEN ?? "", org: process.env.INFLUX_ORG ?? "" };
+export const server =
+  process.env.INFLUX_URL === undefined
+    ? undefined
+    : { url: process.env.INFLUX_URL, token: process.env.INFLUX_TOKEN ?? "", org: process.env.INFLUX_ORG ?? "" };
 
 export function influxClient(): InfluxDB {
   if (server === undefined) throw new Error("INFLUX_URL is not set");

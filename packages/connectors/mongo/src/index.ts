@@ -4,6 +4,6 @@
  * @module
  */
 export type { MongoConnection } from "./mongo-client.js";
-export { mongoLookup, type MongoLookupOptions } from "./mongo-lookup.js";
-export { mongoSink, type MongoSinkOptions } from "./mongo-sink.js";
+export { type MongoLookupOptions, mongoLookup } from "./mongo-lookup.js";
+export { type MongoSinkOptions, mongoSink } from "./mongo-sink.js";
 export type { MongoWrite } from "./mongo-write.js";

@@ -38,7 +38,10 @@ export function mongoLookup<Q extends Key, V = Document>(options: MongoLookupOpt
         const cursor = client()
           .db(database)
           .collection(collection)
-          .find({ [field]: { $in: [...keys] } }, { signal, ...(projection === undefined ? {} : { projection: { [field]: 1, ...projection } }) });
+          .find(
+            { [field]: { $in: [...keys] } },
+            { signal, ...(projection === undefined ? {} : { projection: { [field]: 1, ...projection } }) },
+          );
         const found = new Map<Q, V>();
         for await (const document of cursor) found.set(key(document), value(document));
         return found;
@@ -46,7 +49,12 @@ export function mongoLookup<Q extends Key, V = Document>(options: MongoLookupOpt
         throw signal.aborted ? error : classify(error);
       }
     },
-    ...(watch ? { changes: (invalidate: (key: Q) => void, signal: AbortSignal) => watchKeys(client(), options, field, key, invalidate, signal) } : {}),
+    ...(watch
+      ? {
+          changes: (invalidate: (key: Q) => void, signal: AbortSignal) =>
+            watchKeys(client(), options, field, key, invalidate, signal),
+        }
+      : {}),
     health: () => probe(client()),
     close: async () => {
       await open?.close();
@@ -55,7 +63,14 @@ export function mongoLookup<Q extends Key, V = Document>(options: MongoLookupOpt
   };
 }
 
-async function watchKeys<Q extends Key, V>(client: MongoClient, { database, collection }: MongoLookupOptions<Q, V>, field: string, key: (document: Document) => Q, invalidate: (key: Q) => void, signal: AbortSignal): Promise<void> {
+async function watchKeys<Q extends Key, V>(
+  client: MongoClient,
+  { database, collection }: MongoLookupOptions<Q, V>,
+  field: string,
+  key: (document: Document) => Q,
+  invalidate: (key: Q) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const stream = client.db(database).collection(collection).watch([], { fullDocument: "updateLookup" });
   const stop = (): void => void stream.close().catch(() => {});
   signal.addEventListener("abort", stop, { once: true });
@@ -64,7 +79,10 @@ async function watchKeys<Q extends Key, V>(client: MongoClient, { database, coll
       const change = await stream.tryNext();
       if (change === null) continue;
       if ("documentKey" in change && change.documentKey !== undefined) {
-        const document = "fullDocument" in change && change.fullDocument !== undefined && change.fullDocument !== null ? change.fullDocument : change.documentKey;
+        const document =
+          "fullDocument" in change && change.fullDocument !== undefined && change.fullDocument !== null
+            ? change.fullDocument
+            : change.documentKey;
         if (field === "_id" || field in document) invalidate(key(document as Document));
       }
     }

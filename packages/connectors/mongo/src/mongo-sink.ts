@@ -1,8 +1,16 @@
-import { type BatchPolicy, type RuntimeContext, type Sink, type SinkCommit, type SinkConnection, type SinkWriter, type WriteOutcome } from "@millrace/core";
+import type {
+  BatchPolicy,
+  RuntimeContext,
+  Sink,
+  SinkCommit,
+  SinkConnection,
+  SinkWriter,
+  WriteOutcome,
+} from "@millrace/core";
 import { type Collection, MongoBulkWriteError, type WriteError as MongoWriteError } from "mongodb";
 import { classify, classOfCode, type MongoConnection, openClient, probe } from "./mongo-client.js";
-import { modelOf, type MongoWrite, settledByDuplicate, targetOf } from "./mongo-write.js";
 import { systemOf } from "./mongo-system.js";
+import { type MongoWrite, modelOf, settledByDuplicate, targetOf } from "./mongo-write.js";
 
 /** Options of {@link mongoSink}. */
 export type MongoSinkOptions<T> = MongoConnection & {
@@ -39,7 +47,13 @@ export interface MongoCommit {
  * ```
  */
 export function mongoSink<T>(options: MongoSinkOptions<T>): Sink<T> {
-  const { collection, database, name = `mongo:${database}.${collection}`, batch = { size: 1_000 }, concurrency } = options;
+  const {
+    collection,
+    database,
+    name = `mongo:${database}.${collection}`,
+    batch = { size: 1_000 },
+    concurrency,
+  } = options;
   const system = systemOf(options);
   return {
     name,
@@ -49,7 +63,9 @@ export function mongoSink<T>(options: MongoSinkOptions<T>): Sink<T> {
     ...(system === undefined ? {} : { system }),
     connect: async (context: RuntimeContext): Promise<SinkConnection<T>> => {
       const open = await openClient(options);
-      const documents = open.client.db(database).collection(collection, { writeConcern: { w: "majority", journal: true } });
+      const documents = open.client
+        .db(database)
+        .collection(collection, { writeConcern: { w: "majority", journal: true } });
       const transactional = system !== undefined && context.transactionalSystem === system;
       return {
         open: async () => (transactional ? new TransactionalWriter(options) : new BulkWriter(documents, options)),
@@ -83,7 +99,10 @@ class BulkWriter<T> implements SinkWriter<T> {
 
   async close(): Promise<void> {}
 
-  async #bulk(group: readonly { readonly write: MongoWrite; readonly place: number }[], outcomes: WriteOutcome[]): Promise<void> {
+  async #bulk(
+    group: readonly { readonly write: MongoWrite; readonly place: number }[],
+    outcomes: WriteOutcome[],
+  ): Promise<void> {
     const ordered = group.some(({ write }) => write.kind === "model");
     try {
       await this.#collection.bulkWrite(
@@ -98,17 +117,33 @@ class BulkWriter<T> implements SinkWriter<T> {
     }
   }
 
-  #settle(group: readonly { readonly write: MongoWrite; readonly place: number }[], failures: readonly MongoWriteError[], ordered: boolean, outcomes: WriteOutcome[]): void {
+  #settle(
+    group: readonly { readonly write: MongoWrite; readonly place: number }[],
+    failures: readonly MongoWriteError[],
+    ordered: boolean,
+    outcomes: WriteOutcome[],
+  ): void {
     for (const { index, code, errmsg } of failures) {
       const { write, place } = group[index] as (typeof group)[number];
       const settled = code === 11000 && settledByDuplicate(write);
       // Two upserts of one new document: the other one made it, so this one will find it.
       const raced = code === 11000 && (write.kind === "replace" || write.kind === "set") && /_id_/.test(errmsg ?? "");
-      if (!settled) outcomes[place] = { class: raced ? "conflict" : classOfCode(code), code: `E_MONGO_${code}`, message: `MongoDB: ${errmsg ?? "the write failed"}` };
+      if (!settled)
+        outcomes[place] = {
+          class: raced ? "conflict" : classOfCode(code),
+          code: `E_MONGO_${code}`,
+          message: `MongoDB: ${errmsg ?? "the write failed"}`,
+        };
     }
     const stoppedAt = failures[0]?.index ?? group.length;
     // An ordered bulk stops at its first failure: what is behind it has not been tried.
-    if (ordered) for (const { place } of group.slice(stoppedAt + 1)) outcomes[place] = { class: "transient", code: "E_MONGO_STOPPED", message: "a write before it in the batch failed" };
+    if (ordered)
+      for (const { place } of group.slice(stoppedAt + 1))
+        outcomes[place] = {
+          class: "transient",
+          code: "E_MONGO_STOPPED",
+          message: "a write before it in the batch failed",
+        };
   }
 }
 

@@ -8,5 +8,7 @@ export function systemOf(connection: MongoConnection): string | undefined {
   }
   // Only hosts: the rest of the address can hold a password.
   const match = /^mongodb(?:\+srv)?:\/\/(?:[^@/]*@)?([^/?]+)/.exec(connection.url);
-  return match === null ? undefined : `mongodb:${(match[1] as string).split(",").sort().join(",")}/${connection.database}`;
+  return match === null
+    ? undefined
+    : `mongodb:${(match[1] as string).split(",").sort().join(",")}/${connection.database}`;
 }

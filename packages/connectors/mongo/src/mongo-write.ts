@@ -22,13 +22,23 @@ export function modelOf(write: MongoWrite): AnyBulkWriteOperation {
       return { updateOne: { filter: { _id }, update: { $setOnInsert: rest }, upsert: true } } as AnyBulkWriteOperation;
     }
     case "replace":
-      return { replaceOne: { filter: { _id: write.document._id }, replacement: withoutId(write.document), upsert: true } } as AnyBulkWriteOperation;
+      return {
+        replaceOne: { filter: { _id: write.document._id }, replacement: withoutId(write.document), upsert: true },
+      } as AnyBulkWriteOperation;
     case "set":
-      return { updateOne: { filter: { _id: write.id }, update: { $set: write.fields }, upsert: true } } as AnyBulkWriteOperation;
+      return {
+        updateOne: { filter: { _id: write.id }, update: { $set: write.fields }, upsert: true },
+      } as AnyBulkWriteOperation;
     case "guarded": {
       const { document, version } = write;
       // Where a newer one is there the filter misses, and the upsert's insert fails on the _id (11000): the older write is over.
-      return { replaceOne: { filter: { _id: document._id, [version]: { $lt: document[version] } }, replacement: withoutId(document), upsert: true } } as AnyBulkWriteOperation;
+      return {
+        replaceOne: {
+          filter: { _id: document._id, [version]: { $lt: document[version] } },
+          replacement: withoutId(document),
+          upsert: true,
+        },
+      } as AnyBulkWriteOperation;
     }
     case "delete":
       return { deleteOne: { filter: { _id: write.id } } } as AnyBulkWriteOperation;
