@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { from, type RunOptions, StreamError, topology, tumbling } from "../src/index.js";
+import { from, type RunOptions, type SourceContext, StreamError, topology, tumbling } from "../src/index.js";
 import { testSink } from "../src/testing/test-sink.js";
 import { type TestSource, testSource } from "../src/testing/test-source.js";
 import type { VirtualClock } from "../src/testing/virtual-clock.js";
@@ -366,8 +366,8 @@ describe("a commit", () => {
     const noted = {
       name: "in",
       bounded: true,
-      connect: async () => {
-        const connection = await connect.call(source);
+      connect: async (context: Parameters<typeof connect>[0]) => {
+        const connection = await connect.call(source, context);
         return {
           ...connection,
           commit: async (...args: Parameters<NonNullable<typeof connection.commit>>) => {
@@ -437,7 +437,7 @@ describe("without a store", () => {
       const source = testSource<number>({ name: "in", commits: true });
       const broken = {
         name: "in",
-        connect: async () => ({ ...(await source.connect()), commit }),
+        connect: async (context: SourceContext) => ({ ...(await source.connect(context)), commit }),
       };
       const options = virtualRun();
       const done = outcome(topology("t", from(broken).to(testSink("out"))).run(options));

@@ -133,10 +133,15 @@ export class Assignment {
           `a task a partition needs the same partitions of every source, but "${this.#sources[0]}" has ${first?.length} and another has ${other.length}: give the topics equal partition counts, or leave out partitioned: true`,
         );
     return (first ?? []).map((partition) => ({
-      name: `${this.#topology}/${partition}`,
+      name: partitionTask(this.#topology, partition),
       partitions: new Map(this.#sources.map((id) => [id, [partition]])),
     }));
   }
+}
+
+/** The name of the task of one partition. */
+export function partitionTask(topology: string, partition: string): string {
+  return `${topology}/${partition}`;
 }
 
 function same(left: TaskRequest, right: TaskRequest): boolean {

@@ -8,12 +8,14 @@ import type {
   SourceConnection,
   SourceContext,
 } from "../connector.js";
-import { messageOf } from "../errors.js";
+import { messageOf, StreamError } from "../errors.js";
 import type { Resource } from "../stage.js";
 import { begun } from "./closing.js";
 import { withDeadline } from "./deadline.js";
 import type { Plan } from "./plan.js";
 
+/** Whoever only looks at a task's checkpoint is done by then. */
+const LOOK_TIMEOUT_MS = 20_000;
 /** A part that does not close within this is left behind. */
 const CLOSE_TIMEOUT_MS = 10_000;
 
@@ -65,6 +67,22 @@ export class Connections {
     const lease = await this.#store?.lease(task, { signal });
     if (lease !== undefined) this.#leases.set(task, lease.number);
     return lease;
+  }
+
+  /** Whether the store has a checkpoint of this task, or somebody runs it. Others may look at the same time, so it waits for them. */
+  async isKnown(task: string, signal: AbortSignal): Promise<boolean> {
+    const store = this.#store;
+    if (store === undefined) return false;
+    const lease = () => store.lease(task, { wait: true, signal });
+    try {
+      const limit = { clock: this.#clock, ms: LOOK_TIMEOUT_MS, what: `the lease of ${task}`, signal };
+      const { number, latest } = await withDeadline(lease, limit);
+      await store.release(task, number);
+      return latest !== undefined;
+    } catch (error) {
+      if (error instanceof StreamError && error.code === "E_TIMEOUT") return true;
+      throw error;
+    }
   }
 
   async release(task: string): Promise<void> {

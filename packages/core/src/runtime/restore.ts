@@ -1,6 +1,6 @@
 import type { Checkpoint, Position, SourceConnection, StateEntry } from "../connector.js";
 import { StreamError } from "../errors.js";
-import { taskMode, topologyHash } from "../graph/describe.js";
+import { topologyHash } from "../graph/describe.js";
 import type { Graph, OperatorVertex } from "../graph/graph.js";
 
 /** Where a task begins: positions by source, and the state to restore. */
@@ -37,7 +37,6 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 interface Facts {
-  readonly mode: string;
   readonly sources: Readonly<Record<string, number>>;
   readonly states: Readonly<
     Record<string, { readonly kind: string; readonly partitioned: boolean; readonly keyed: boolean }>
@@ -51,7 +50,7 @@ export function stateName(vertex: OperatorVertex): string {
 
 /** Decides where to begin by the rules of DESIGN §6 "Start". */
 export async function findStart(latest: Checkpoint | undefined, options: StartOptions): Promise<StartPoint> {
-  const { committed, ahead } = await comparePositions(latest, options);
+  const { furthest, ahead } = await comparePositions(latest, options);
   const stateful = options.graph.vertices.some(
     (vertex) => vertex.type === "operator" && vertex.spec.holdsState === true,
   );
@@ -60,7 +59,7 @@ export async function findStart(latest: Checkpoint | undefined, options: StartOp
       "E_STATE_STALE",
       `source "${ahead.source}" has committed position ${ahead.committed} of partition ${ahead.partition}, but the state is of ${ahead.saved ?? "no checkpoint at all"}: values in between would be missing in it. Restore the right checkpoint store, or start with checkpoint.onStale: "reset" to begin with empty state`,
     );
-  if (latest === undefined || ahead !== undefined) return fresh(latest, committed, options);
+  if (latest === undefined || ahead !== undefined) return fresh(latest, furthest, options);
   const saved = await readState(latest);
   const dropped = checkFacts(latest, saved, options);
   const changes: StateEntry[] = [];
@@ -91,28 +90,32 @@ interface Ahead {
   readonly saved: Position | undefined;
 }
 
-/** What the sources have committed, and the first partition in which that is ahead of the checkpoint. */
+/** How far each partition has been read, by the checkpoint or by what its source has committed, and the first in which the source is ahead. */
 async function comparePositions(
   latest: Checkpoint | undefined,
   { sources }: StartOptions,
-): Promise<{ committed: Map<string, Map<string, Position | undefined>>; ahead: Ahead | undefined }> {
-  const committed = new Map<string, Map<string, Position | undefined>>();
+): Promise<{ furthest: Map<string, Map<string, Position | undefined>>; ahead: Ahead | undefined }> {
+  const furthest = new Map<string, Map<string, Position | undefined>>();
   let ahead: Ahead | undefined;
   for (const { name, connection, partitions } of sources) {
     const own = new Map<string, Position | undefined>();
     for (const partition of partitions) {
-      const position = await connection.committed?.(partition);
-      own.set(partition, position);
+      const committed = await connection.committed?.(partition);
       const saved = latest?.positions.get(name)?.get(partition);
-      if (position !== undefined && (saved === undefined || connection.comparePositions(position, saved) > 0))
-        ahead ??= { source: name, partition, committed: position, saved };
+      const isAhead =
+        committed !== undefined && (saved === undefined || connection.comparePositions(committed, saved) > 0);
+      own.set(partition, isAhead ? committed : saved);
+      if (isAhead) ahead ??= { source: name, partition, committed, saved };
     }
-    committed.set(name, own);
+    furthest.set(name, own);
   }
-  return { committed, ahead };
+  return { furthest, ahead };
 }
 
-/** Begins with empty state, at what the sources have committed. State left in the store is taken out by the next checkpoint. */
+/**
+ * Begins with empty state, where reading had come to. State left in the store is taken out by the next checkpoint; what sinks saved of
+ * themselves stays, since what they have written does too.
+ */
 async function fresh(
   latest: Checkpoint | undefined,
   positions: StartPoint["positions"],
@@ -128,8 +131,8 @@ async function fresh(
     ended: false,
     positions,
     state: new Map(),
-    sinkStates: new Map(),
-    processing: Number.NEGATIVE_INFINITY,
+    sinkStates: latest?.sinkStates ?? new Map(),
+    processing: latest?.time.processing ?? Number.NEGATIVE_INFINITY,
     changes,
   };
 }
@@ -163,10 +166,6 @@ function checkFacts(
     );
   const then = JSON.parse(decoder.decode(entry[1])) as Facts;
   const now = factsOf(options);
-  if (then.mode !== now.mode)
-    throw changed(
-      `it was run as ${then.mode === "one" ? "one task" : "a task a partition"} and is now run as ${now.mode === "one" ? "one task" : "a task a partition"}`,
-    );
   checkSources(then, now);
   return checkStates(then, now, options.allowDropped);
 }
@@ -215,6 +214,15 @@ function describe(state: Facts["states"][string]): string {
   return `${state.keyed ? "keyed " : ""}${state.kind}${state.partitioned ? " by a partitioned key" : ""}`;
 }
 
+/** The error for a store that has checkpoints of the other way to run the topology. */
+export function modeChanged(now: "one" | "per-partition"): StreamError {
+  return changed(
+    now === "one"
+      ? "it was run as a task a partition and is now run as one task"
+      : "it was run as one task and is now run as a task a partition",
+  );
+}
+
 function changed(why: string): StreamError {
   return new StreamError(
     "E_TOPOLOGY_CHANGED",
@@ -228,7 +236,7 @@ function factsOf({ graph, partitionCounts }: StartOptions): Facts {
     if (vertex.type === "operator" && vertex.spec.holdsState === true && vertex.spec.name !== undefined)
       states[vertex.spec.name] = { kind: vertex.spec.kind, partitioned: vertex.partitioned, keyed: vertex.keyed };
   }
-  return { mode: taskMode(graph).mode, sources: Object.fromEntries(partitionCounts), states };
+  return { sources: Object.fromEntries(partitionCounts), states };
 }
 
 function factsEntry(options: StartOptions): StateEntry {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Clock, Logger, SourceContext } from "../connector.js";
 import { type Duration, durationMs } from "../duration.js";
 import type { Key } from "../element.js";
@@ -6,12 +7,12 @@ import { statesOf, taskMode, topologyHash } from "../graph/describe.js";
 import type { Graph } from "../graph/graph.js";
 import { type Metrics, MetricsRegistry } from "../metrics/metrics.js";
 import { systemClock } from "../time/clock.js";
-import { Assignment, type TaskRequest } from "./assignment.js";
+import { Assignment, partitionTask, type TaskRequest } from "./assignment.js";
 import { Connections } from "./connections.js";
 import { registerGauges } from "./gauges.js";
 import { healthOf } from "./health.js";
 import { type Plan, planGraph } from "./plan.js";
-import { findStart } from "./restore.js";
+import { findStart, modeChanged } from "./restore.js";
 import type { CheckpointOptions, Run, RunHealth, RunOptions, RunSummary } from "./run-options.js";
 import { Scheduler } from "./scheduler.js";
 import { StallWatch } from "./stall-watch.js";
@@ -68,6 +69,7 @@ class RunningTopology implements Run {
   #discarded = 0;
   #stopping = false;
   #aborted = false;
+  #isOtherKnown: Promise<boolean> | undefined;
   #started: Promise<void> = Promise.resolve();
   /** Nothing more will flow; only closing is left. */
   #isOver = false;
@@ -77,6 +79,8 @@ class RunningTopology implements Run {
   });
 
   constructor(graph: Graph, options: RunOptions, checkpoint: CheckpointOptions | undefined, seams: RunSeams) {
+    // Every call and every wait of a run listens to its one signal: many listeners are no leak here.
+    setMaxListeners(0, this.#abort.signal);
     this.#graph = graph;
     this.#plan = planGraph(graph);
     this.#mode = taskMode(graph).mode;
@@ -245,12 +249,14 @@ class RunningTopology implements Run {
     const { sources, sinks, store } = this.#connections;
     const counts = new Map<string, number>();
     for (const [id, source] of sources) counts.set(id, source.partitionCount?.() ?? this.#assignment.count(id));
+    await this.#refuseOtherMode(partitions);
     const leased = await this.#connections.lease(name, this.#abort.signal);
     const start = await findStart(leased?.latest, {
       graph: this.#graph,
       partitionCounts: counts,
       sources: [...sources].map(([id, connection]) => ({ name: id, connection, partitions: partitions.get(id) ?? [] })),
-      onStale: this.#checkpoint?.onStale ?? "fail",
+      // Without a store there is no state that could be stale.
+      onStale: this.#checkpoint === undefined ? "reset" : (this.#checkpoint.onStale ?? "fail"),
       allowDropped: this.#checkpoint?.allowDropped ?? [],
     });
     if (this.#isOver) return;
@@ -287,6 +293,14 @@ class RunningTopology implements Run {
     task.done.then(() => this.#taskDone(name, task)).catch((error) => this.#fail(error));
     // stop() came while the task was being opened.
     if (this.#stopping) task.stop().catch((error) => this.#fail(error));
+  }
+
+  /** Tasks of the other mode have other names in the store: their checkpoints would be left behind in silence. */
+  async #refuseOtherMode(partitions: TaskRequest["partitions"]): Promise<void> {
+    const [first = ""] = [...partitions.values()][0] ?? [];
+    const other = this.#mode === "one" ? partitionTask(this.#graph.name, first) : this.#graph.name;
+    this.#isOtherKnown ??= this.#connections.isKnown(other, this.#abort.signal);
+    if (await this.#isOtherKnown) throw modeChanged(this.#mode);
   }
 
   #taskDone(name: string, task: Task): void {
