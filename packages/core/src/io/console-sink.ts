@@ -10,6 +10,7 @@ import { messageOf } from "../errors.js";
  *
  * @example
  * ```ts
+ * import { consoleSink, from } from "@millrace/core";
  * await from(["a", "b"]).to(consoleSink()).run();
  * ```
  */

@@ -5,6 +5,7 @@ import type { Sink } from "../connector.js";
  *
  * @example
  * ```ts
+ * import { discardSink, from } from "@millrace/core";
  * await from([1, 2, 3]).tap(console.log).to(discardSink()).run();
  * ```
  */

@@ -20,6 +20,7 @@ const PASSING: readonly string[] = ["ENOSPC", "EDQUOT", "EAGAIN", "EBUSY", "EMFI
  *
  * @example
  * ```ts
+ * import { fileSink, from } from "@millrace/core";
  * await from(["a", "b"]).to(fileSink("out.txt")).run();
  * ```
  */

@@ -28,6 +28,7 @@ const CARRIAGE_RETURN = 13;
  *
  * @example
  * ```ts
+ * import { fileSource, from } from "@millrace/core";
  * const errors = await from(fileSource("app.log")).filter((line) => line.includes("ERROR")).countAll();
  * ```
  */

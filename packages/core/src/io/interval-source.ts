@@ -14,6 +14,7 @@ import { Wakeup } from "./wakeup.js";
  *
  * @example
  * ```ts
+ * import { from, intervalSource } from "@millrace/core";
  * await from(intervalSource("1s")).take(3).collect(); // [0, 1, 2]
  * ```
  */

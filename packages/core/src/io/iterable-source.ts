@@ -47,6 +47,7 @@ export function isOneShot(input: unknown): input is object {
  *
  * @example
  * ```ts
+ * import { iterableSource } from "./iterable-source.js";
  * const numbers = iterableSource(function* () { for (let n = 0; ; n++) yield n; }, "numbers");
  * ```
  */

@@ -48,6 +48,7 @@ interface Waiting<T> {
  *
  * @example
  * ```ts
+ * import { consoleSink, from, pushSource, topology } from "@millrace/core";
  * const clicks = pushSource<string>({ name: "clicks" });
  * const run = topology("count", from(clicks).to(consoleSink())).start();
  * await clicks.push("buy");

@@ -24,6 +24,7 @@ export interface CumulativeBucket {
  *
  * @example
  * ```ts
+ * import { Histogram } from "./histogram.js";
  * const latency = new Histogram();
  * latency.record(0.012);
  * latency.quantile(0.99); // 0.012

@@ -48,6 +48,7 @@ const OPERATOR_METRICS: readonly (readonly [field: keyof OperatorCounters, name:
  *
  * @example
  * ```ts
+ * import { MetricsRegistry } from "./metrics.js";
  * const registry = new MetricsRegistry("orders");
  * registry.counters("map").in += 256;
  * const remove = registry.gauge("channel_fill_ratio", "How full a channel is.", { channel: "map" }, () => 0.5);

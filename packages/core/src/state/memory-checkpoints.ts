@@ -51,6 +51,8 @@ interface Waiter {
  *
  * @example
  * ```ts
+ * import { discardSink, from, memoryCheckpoints, topology } from "@millrace/core";
+ * const orders = topology("orders", from([1, 2, 3], { name: "orders" }).to(discardSink()));
  * const store = memoryCheckpoints();
  * await orders.run({ checkpoint: { every: "1s", store } }); // a second run goes on where this one ended
  * ```

@@ -22,7 +22,15 @@ export interface CheckpointSuiteOptions {
  *
  * @example
  * ```ts
- * checkpointSuite({ name: "memory", setup: async () => { const store = memoryCheckpoints(); return { store: () => store, teardown: async () => {} }; } });
+ * import { memoryCheckpoints } from "@millrace/core";
+ * import { checkpointSuite } from "@millrace/core/testing";
+ * checkpointSuite({
+ *   name: "memory",
+ *   async setup() {
+ *     const store = memoryCheckpoints();
+ *     return { store: () => store, teardown: async () => {} };
+ *   },
+ * });
  * ```
  */
 export function checkpointSuite(options: CheckpointSuiteOptions): void {

@@ -42,10 +42,12 @@ interface Planned {
  *
  * @example
  * ```ts
+ * import { discardSink, WriteError } from "@millrace/core";
+ * import { faultPoints, faultySink } from "@millrace/core/testing";
  * const faults = faultPoints();
  * faults.at("sink.write.after", { fail: new WriteError("unknown-outcome", "E_RESET", "connection reset") }, { after: 3 });
  * faults.at("store.commit.before", { crash: () => process.kill(process.pid, "SIGKILL") });
- * const sink = faultySink(results, faults);
+ * const sink = faultySink(discardSink(), faults);
  * ```
  */
 export class FaultPoints {

@@ -30,11 +30,16 @@ export interface SinkSuiteOptions<T> {
  *
  * @example
  * ```ts
+ * import { mkdtemp, readFile, rm } from "node:fs/promises";
+ * import { fileSink } from "@millrace/core";
+ * import { sinkSuite } from "@millrace/core/testing";
+ * const linesOf = async (path: string) => (await readFile(path, "utf8")).split("\n").slice(0, -1);
  * sinkSuite<string>({
  *   name: "file",
  *   async setup() {
- *     const path = await emptyFile();
- *     return { sink: () => fileSink(path), contents: () => linesOf(path), teardown: () => rm(path) };
+ *     const folder = await mkdtemp("/tmp/sink-");
+ *     const path = `${folder}/out.txt`;
+ *     return { sink: () => fileSink(path), contents: () => linesOf(path), teardown: () => rm(folder, { recursive: true }) };
  *   },
  *   sample: (index) => `line ${index}`,
  *   poison: () => "two\nlines",

@@ -26,11 +26,17 @@ export interface SourceSuiteOptions<T> {
  *
  * @example
  * ```ts
+ * import { appendFile, mkdtemp, rm } from "node:fs/promises";
+ * import { fileSource } from "@millrace/core";
+ * import { sourceSuite } from "@millrace/core/testing";
  * sourceSuite<string>({
  *   name: "file",
  *   async setup(values) {
- *     const path = await writeLines(values);
- *     return { source: () => fileSource(path), append: (more) => appendLines(path, more), teardown: () => rm(path) };
+ *     const folder = await mkdtemp("/tmp/source-");
+ *     const path = `${folder}/in.txt`;
+ *     const append = (more: readonly string[]) => appendFile(path, more.map((line) => `${line}\n`).join(""));
+ *     await append(values);
+ *     return { source: () => fileSource(path), append, teardown: () => rm(folder, { recursive: true }) };
  *   },
  *   sample: (index) => `line ${index}`,
  * });

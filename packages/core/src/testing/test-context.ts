@@ -9,7 +9,9 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
  *
  * @example
  * ```ts
- * const connection = await source.connect(testContext({ clock: virtualClock() }));
+ * import { intervalSource } from "@millrace/core";
+ * import { testContext, virtualClock } from "@millrace/core/testing";
+ * const connection = await intervalSource("1s").connect(testContext({ clock: virtualClock() }));
  * ```
  */
 export function testContext(given: Partial<SourceContext> = {}): SourceContext {

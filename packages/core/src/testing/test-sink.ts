@@ -59,6 +59,8 @@ const TRANSIENT: WriteOutcome = {
  *
  * @example
  * ```ts
+ * import { from } from "@millrace/core";
+ * import { testSink } from "@millrace/core/testing";
  * const sink = testSink<number>("results");
  * sink.failNext(2); // the engine tries again
  * await from([1, 2, 3]).to(sink).run();

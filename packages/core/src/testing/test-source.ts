@@ -151,6 +151,7 @@ class TestReader<T> implements SourceReader<T> {
  *
  * @example
  * ```ts
+ * import { testSource } from "@millrace/core/testing";
  * const source = testSource<number>({ partitions: ["a", "b"] });
  * source.push(1, { partition: "b", time: 1_000 });
  * source.end();

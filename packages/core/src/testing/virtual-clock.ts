@@ -43,6 +43,7 @@ const MAX_SETTLE_MS = 30_000;
  *
  * @example
  * ```ts
+ * import { virtualClock } from "@millrace/core/testing";
  * const clock = virtualClock();
  * let fired = 0;
  * clock.schedule(1_000, () => fired++);

@@ -43,7 +43,10 @@ interface Applied {
  *
  * @example
  * ```ts
- * const outcome = decide(received, citizen, ruleSet, configuration, { snapshot, stored: undefined, applications: new Map() });
+ * import { compileRuleSet, decide, DEFAULT_CONFIGURATION, DEFAULT_RULES, type CitizenProfile, type ReceivedEvent, type ScoreSnapshot } from "@millrace/scoring";
+ * declare const received: ReceivedEvent, citizen: CitizenProfile, snapshot: ScoreSnapshot;
+ * const rules = compileRuleSet("1", DEFAULT_RULES);
+ * const outcome = decide(received, citizen, rules, DEFAULT_CONFIGURATION, { snapshot, stored: undefined, applications: new Map() });
  * if (outcome.kind === "decided") console.log(outcome.decision.after.score);
  * ```
  */

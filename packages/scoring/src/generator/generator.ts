@@ -53,8 +53,9 @@ const TYPE_WEIGHTS: Readonly<Record<EventType, number>> = { financial: 4, social
  *
  * @example
  * ```ts
+ * import { generateMessages, syntheticCitizens } from "@millrace/scoring";
  * const citizens = syntheticCitizens({ seed: 7, count: 1_000 });
- * for (const message of generateMessages({ seed: 7, citizens, from: Date.UTC(2025, 0, 6) })) publish(message);
+ * for (const message of generateMessages({ seed: 7, citizens, from: Date.UTC(2025, 0, 6) })) console.log(message.key);
  * ```
  */
 export function* generateMessages(options: GeneratorOptions): Generator<GeneratedMessage, never, void> {

@@ -26,6 +26,7 @@ export type Test =
  *
  * @example
  * ```ts
+ * import { type Condition } from "@millrace/scoring";
  * const condition: Condition = { all: [{ fact: "event.payload.amount", op: "gt", value: 100 }, { not: { fact: "citizen.flags", op: "in", value: ["student"] } }] };
  * ```
  */

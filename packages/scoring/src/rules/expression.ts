@@ -6,6 +6,7 @@ import { type Facts, factProblem, factReader } from "./facts.js";
  *
  * @example
  * ```ts
+ * import { type Expression } from "@millrace/scoring";
  * const points: Expression = { clamp: [{ mul: [-2, { fact: "event.payload.daysLate" }] }, -30, -2] };
  * ```
  */

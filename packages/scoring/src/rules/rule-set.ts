@@ -49,6 +49,7 @@ const NO_RULES: readonly CompiledRule[] = [];
  *
  * @example
  * ```ts
+ * import { compileRuleSet } from "@millrace/scoring";
  * const rules = compileRuleSet("1", [
  *   { ruleID: "late-payment", version: 1, status: "active", match: { eventType: "financial", eventSubtypes: ["late_payment"] }, points: -12, priority: 10, reason: "A payment came late" },
  * ]);

@@ -76,6 +76,8 @@ const RETRY: RetryPolicy = { attempts: 12, delay: 20, maxDelay: "2s" };
  *
  * @example
  * ```ts
+ * import { DEFAULT_CONFIGURATION, DEFAULT_RULES, EmbeddedPorts, scoringTopology } from "@millrace/scoring";
+ * import { sqliteCheckpoints } from "@millrace/sqlite";
  * const ports = await EmbeddedPorts.open({ directory: "data", configuration: DEFAULT_CONFIGURATION, rules: DEFAULT_RULES });
  * const run = scoringTopology(ports).start({ checkpoint: { every: "1s", store: sqliteCheckpoints({ file: ports.files.checkpoints }) } });
  * ```

@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { filesOf } from "./repository-files.js";
+import type { Fault } from "./type-check.js";
+
+export const ERRORS_PAGE = "docs/guide/errors-and-dead-letters.md";
+
+/** Codes in the sources: of the core without its test kit, and of the connectors. A code with a part filled in later ends in an ellipsis. */
+export function codesOfSource(text: string): string[] {
+  const whole = [...text.matchAll(/"(E_[A-Z][A-Z_]*[A-Z])"/g)].map(([, code = ""]) => code);
+  const open = [...text.matchAll(/`(E_[A-Z]+_)\$\{[^`]*`/g)].map(([, prefix = ""]) => `${prefix}…`);
+  return [...new Set([...whole, ...open])];
+}
+
+/** The codes a page explains: those that begin a row of its tables. */
+export function codesOfPage(text: string): string[] {
+  return text
+    .split("\n")
+    .filter((line) => line.startsWith("| `E_"))
+    .flatMap((line) => [...(line.split("|")[1] ?? "").matchAll(/`(E_[^`]+)`/g)].map(([, code = ""]) => code));
+}
+
+/** Codes that are thrown and not explained, and codes that are explained and not thrown. */
+export function errorCodeFaults(root: string): Fault[] {
+  const thrown = new Map<string, string>();
+  for (const file of filesOf(root).filter(throwsCodes))
+    for (const code of codesOfSource(readFileSync(join(root, file), "utf8"))) thrown.set(code, file);
+  const explained = codesOfPage(readFileSync(join(root, ERRORS_PAGE), "utf8"));
+  return [
+    ...[...thrown]
+      .filter(([code]) => !explained.includes(code))
+      .map(([code, file]) => ({ file: ERRORS_PAGE, line: 1, message: `has no row for ${code} of ${file}` })),
+    ...explained
+      .filter((code) => !thrown.has(code))
+      .map((code) => ({ file: ERRORS_PAGE, line: 1, message: `explains ${code}, which nothing throws` })),
+    ...explained
+      .filter((code, i) => explained.indexOf(code) !== i)
+      .map((code) => ({ file: ERRORS_PAGE, line: 1, message: `explains ${code} twice` })),
+  ];
+}
+
+function throwsCodes(file: string): boolean {
+  if (file.endsWith(".test.ts") || file.includes("/testing/")) return false;
+  return /^packages\/(core|connectors\/[a-z]+)\/src\/.*\.ts$/.test(file);
+}
