@@ -116,6 +116,8 @@ export interface KafkaAdmin {
   /** The names of all topics that are there. */
   topics(): Promise<readonly string[]>;
   offsets(topic: string): Promise<readonly TopicOffsets[]>;
+  /** The settings of a topic, as text. */
+  config(topic: string): Promise<ReadonlyMap<string, string>>;
   /** The first offset at or after a time, of each partition. */
   offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, bigint>>;
   committed(groupId: string, topic: string): Promise<ReadonlyMap<number, bigint>>;

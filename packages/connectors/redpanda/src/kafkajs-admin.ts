@@ -1,5 +1,5 @@
 import { StreamError } from "@millrace/core";
-import type { Admin, Kafka } from "kafkajs";
+import { type Admin, ConfigResourceTypes, type Kafka } from "kafkajs";
 import type { KafkaAdmin, TopicOffsets } from "./kafka-driver.js";
 import { KafkajsLog } from "./kafkajs-log.js";
 
@@ -37,6 +37,11 @@ export class KafkajsAdmin implements KafkaAdmin {
   async offsets(topic: string): Promise<readonly TopicOffsets[]> {
     const partitions = await this.partitions(topic);
     return partitions === undefined ? [] : this.#log.offsets(topic, partitions);
+  }
+
+  async config(topic: string): Promise<ReadonlyMap<string, string>> {
+    const { resources } = await this.#admin.describeConfigs({ includeSynonyms: false, resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }] });
+    return new Map((resources[0]?.configEntries ?? []).map(({ configName, configValue }) => [configName, configValue]));
   }
 
   async offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, bigint>> {

@@ -1,142 +1,122 @@
-import { type BatchPolicy, type OutMessage, originId, type Sink, type SinkConnection, type SinkWriter, type WriteContext, WriteError, type WriteOutcome } from "@millrace/core";
-import type { Compression, KafkaDriver, KafkaProducer, OutgoingMessage } from "./kafka-driver.js";
-import { partitionOfKey } from "./partitioner.js";
+import { type BatchPolicy, type Health, type OutMessage, requireArgument, type RuntimeContext, type Sink, type SinkConnection, type SinkWriter, WriteError } from "@millrace/core";
+import type { Compression, KafkaDriver, KafkaProducer } from "./kafka-driver.js";
+import { type EncodePlan, MessageMaker } from "./outgoing-messages.js";
 import { classify } from "./redpanda-errors.js";
 import { driverOf, type RedpandaConnection } from "./redpanda-options.js";
+import { systemOf } from "./redpanda-system.js";
+import { DirectWriter, TransactionalWriter } from "./sink-writers.js";
 
 /** Options of {@link redpandaSink}. */
 export interface RedpandaSinkOptions<T> extends RedpandaConnection {
   readonly topic: string;
-  /** Its timestamp is the value's event time unless it names one. */
+  /** Makes a message of a value. Its timestamp is the value's event time unless it names one. */
   readonly encode: (value: T) => OutMessage;
   /** Default: `redpanda:TOPIC`. */
   readonly name?: string;
   /** Where a message without a partition goes. Default: murmur2 of the key, as Kafka's own clients do; without a key, partitions in turns. */
   readonly partitioner?: (message: OutMessage, partitions: number) => number;
-  /** Kafka drops the client's own repetitions (false). */
+  /** The broker drops the client's own repetitions of a request (false). */
   readonly idempotent?: boolean;
   /** A header with the value's id, the same after a replay, so that readers can tell a repeated message ("millrace-id"); false: none. */
   readonly idHeader?: string | false;
+  /** Default "none". */
   readonly compression?: Compression;
+  /** Default: 1,000 values a write; each request takes what fits into the topic's `max.message.bytes`. */
   readonly batch?: BatchPolicy;
-  /** Milliseconds a broker may take to answer (30,000). */
+  /** Milliseconds a broker may take to have a request in all in-sync replicas (30,000). */
   readonly sendTimeoutMs?: number;
+  /** With `redpandaCheckpoints` on the same brokers: bytes that may wait for one checkpoint (64 MB). */
+  readonly maxEpochBytes?: number;
 }
 
-const encoder = new TextEncoder();
 const DEFAULT_ID_HEADER = "millrace-id";
+const DEFAULT_BATCH: BatchPolicy = { size: 1_000 };
+const DEFAULT_SEND_TIMEOUT_MS = 30_000;
+const DEFAULT_EPOCH_BYTES = 64 * 1024 * 1024;
+/** Kafka's default of `max.message.bytes`, for brokers that do not tell. */
+const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
 
 /**
- * Appends messages, acknowledged by all in-sync replicas; order a key is kept. At-least-once: a replay appends again, with the same id in the header. Each
- * request goes to one partition, because kafkajs loses acknowledged messages otherwise when a broker dies.
+ * Appends messages, acknowledged by all in-sync replicas; the order of a key is kept. At-least-once: a replay appends again, with the same id in the header. With
+ * `redpandaCheckpoints` on the same brokers it is exactly-once for readers of committed messages: messages are written in the transaction of the checkpoint
+ * they belong to. A message that is too large, or that `encode` can not make, is poison; the others of its batch are written.
+ *
+ * Fails at connect with `E_REDPANDA_TOPIC`, `E_REDPANDA_AUTH` or `E_REDPANDA_CODEC`.
+ *
+ * @example
+ * ```ts
+ * import { from } from "@millrace/core";
+ * import { redpandaSink } from "@millrace/redpanda";
+ * const orders = redpandaSink<{ id: string }>({ brokers: ["127.0.0.1:9092"], topic: "orders", encode: (order) => ({ key: order.id, value: JSON.stringify(order) }) });
+ * await from([{ id: "1" }]).to(orders).run();
+ * ```
  */
 export function redpandaSink<T>(options: RedpandaSinkOptions<T>): Sink<T> {
-  const { topic, name = `redpanda:${topic}`, batch = { size: 1_000 } } = options;
-  return {
-    name,
-    writes: "append",
-    batch,
-    connect: async (): Promise<SinkConnection<T>> => {
-      const driver = driverOf(options, "redpandaSink");
-      try {
-        await driver.connect();
-        const partitions = await driver.admin.partitions(topic);
-        if (partitions === undefined) throw new WriteError("fatal", "E_REDPANDA_TOPIC", `there is no topic "${topic}": make it first, see ensureTopic()`);
-        const producer = await driver.producer({ idempotent: options.idempotent ?? false, compression: options.compression ?? "none", timeoutMs: options.sendTimeoutMs ?? 30_000 });
-        return connectionOf(driver, producer, options, partitions.length);
-      } catch (error) {
-        await driver.close().catch(() => {});
-        throw classify(error);
-      }
-    },
-  };
+  const { topic, name = `redpanda:${topic}`, batch = DEFAULT_BATCH } = options;
+  requireArgument(typeof topic === "string" && topic !== "", "redpandaSink: topic must be a topic's name");
+  requireArgument(typeof options.encode === "function", "redpandaSink: encode must be a function");
+  return { name, writes: "append", system: systemOf(options.brokers), batch, connect: (context) => ProducerConnection.open(options, context) };
 }
 
-function connectionOf<T>(driver: KafkaDriver, producer: KafkaProducer, options: RedpandaSinkOptions<T>, partitions: number): SinkConnection<T> {
-  return {
-    open: async () => new ProducerWriter(producer, options, partitions),
-    health: async () => {
-      const began = performance.now();
-      try {
-        await driver.admin.ping();
-        return { status: "up", latencyMs: performance.now() - began };
-      } catch (error) {
-        return { status: "down", detail: classify(error).message };
-      }
-    },
-    close: async () => {
-      await producer.close();
-      await driver.close();
-    },
-  };
-}
-
-class ProducerWriter<T> implements SinkWriter<T> {
-  readonly #producer: KafkaProducer;
+class ProducerConnection<T> implements SinkConnection<T> {
   readonly #options: RedpandaSinkOptions<T>;
-  readonly #partitions: number;
-  #turn = 0;
+  readonly #driver: KafkaDriver;
+  /** None where the checkpoint store writes. */
+  readonly #producer: KafkaProducer | undefined;
+  readonly #plan: EncodePlan<T>;
+  #closing: Promise<void> | undefined;
 
-  constructor(producer: KafkaProducer, options: RedpandaSinkOptions<T>, partitions: number) {
-    this.#producer = producer;
-    this.#options = options;
-    this.#partitions = partitions;
-  }
-
-  async write(values: readonly T[], context: WriteContext): Promise<readonly WriteOutcome[]> {
-    const outcomes = new Array<WriteOutcome>(values.length).fill("written");
-    const groups = new Map<number, { readonly messages: OutgoingMessage[]; readonly places: number[] }>();
-    values.forEach((value, place) => {
-      try {
-        const message = this.#options.encode(value);
-        const partition = this.#partitionOf(message);
-        const group = groups.get(partition) ?? { messages: [], places: [] };
-        group.messages.push(this.#outgoing(message, context, place));
-        group.places.push(place);
-        groups.set(partition, group);
-      } catch (error) {
-        outcomes[place] = { class: "poison", code: "E_REDPANDA_ENCODE", message: error instanceof Error ? error.message : String(error) };
-      }
-    });
-    await Promise.all([...groups].map(([partition, { messages, places }]) => this.#send(partition, messages, places, outcomes)));
-    return outcomes;
-  }
-
-  async close(): Promise<void> {}
-
-  /** Halves what a broker refuses as too large or bad, in order, down to the message at fault. */
-  async #send(partition: number, messages: readonly OutgoingMessage[], places: readonly number[], outcomes: WriteOutcome[]): Promise<void> {
+  static async open<T>(options: RedpandaSinkOptions<T>, context: RuntimeContext): Promise<ProducerConnection<T>> {
+    const { topic, idempotent = false, compression = "none", sendTimeoutMs = DEFAULT_SEND_TIMEOUT_MS } = options;
+    const driver = driverOf(options, "redpandaSink");
     try {
-      await this.#producer.send({ topic: this.#options.topic, partition }, messages);
+      await driver.connect();
+      const partitions = await driver.admin.partitions(topic);
+      if (partitions === undefined) throw new WriteError("fatal", "E_REDPANDA_TOPIC", `there is no topic "${topic}": make it first, see ensureTopic()`);
+      // Who may write a topic need not be allowed to read its settings.
+      const config = await driver.admin.config(topic).catch(() => new Map<string, string>());
+      const transactional = context.transactionalSystem === systemOf(options.brokers);
+      const producer = transactional ? undefined : await driver.producer({ idempotent, compression, timeoutMs: sendTimeoutMs });
+      const maxBytes = Number(config.get("max.message.bytes") ?? DEFAULT_MAX_MESSAGE_BYTES);
+      return new ProducerConnection(options, driver, producer, partitions.length, maxBytes);
     } catch (error) {
-      const failure = classify(error);
-      if (failure.class === "poison" && messages.length > 1) {
-        const middle = messages.length >> 1;
-        await this.#send(partition, messages.slice(0, middle), places.slice(0, middle), outcomes);
-        await this.#send(partition, messages.slice(middle), places.slice(middle), outcomes);
-        return;
-      }
-      for (const place of places) outcomes[place] = { class: failure.class, code: failure.code, message: failure.message };
+      await driver.close().catch(() => {});
+      throw classify(error);
     }
   }
 
-  #partitionOf(message: OutMessage): number {
-    if (message.partition !== undefined) return Number(message.partition);
-    if (this.#options.partitioner !== undefined) return this.#options.partitioner(message, this.#partitions);
-    if (message.key !== undefined) return partitionOfKey(bytesOf(message.key), this.#partitions);
-    return this.#turn++ % this.#partitions;
+  private constructor(options: RedpandaSinkOptions<T>, driver: KafkaDriver, producer: KafkaProducer | undefined, partitions: number, maxBytes: number) {
+    const { topic, encode, partitioner, idHeader = DEFAULT_ID_HEADER, compression = "none" } = options;
+    this.#options = options;
+    this.#driver = driver;
+    this.#producer = producer;
+    this.#plan = { topic, partitions, encode, partitioner, idHeader, maxBytes, compressed: producer !== undefined && compression !== "none" };
   }
 
-  #outgoing({ key, value, headers = {}, timestamp }: OutMessage, context: WriteContext, place: number): OutgoingMessage {
-    const { idHeader = DEFAULT_ID_HEADER } = this.#options;
-    const origin = context.origins[place];
-    const all: Record<string, Uint8Array> = {};
-    if (idHeader !== false && origin !== undefined) all[idHeader] = encoder.encode(originId(origin));
-    for (const [name, header] of Object.entries(headers)) all[name] = bytesOf(header);
-    return { key: key === undefined ? null : bytesOf(key), value: value === undefined ? null : bytesOf(value), headers: all, timestamp: timestamp ?? context.times[place] };
+  async open(): Promise<SinkWriter<T>> {
+    const { topic, brokers, maxEpochBytes = DEFAULT_EPOCH_BYTES } = this.#options;
+    const maker = new MessageMaker(this.#plan);
+    return this.#producer === undefined ? new TransactionalWriter(systemOf(brokers), topic, maker, maxEpochBytes) : new DirectWriter(this.#producer, topic, maker);
   }
-}
 
-function bytesOf(data: Uint8Array | string): Uint8Array {
-  return typeof data === "string" ? encoder.encode(data) : data;
+  async health(): Promise<Health> {
+    const began = performance.now();
+    try {
+      await this.#driver.admin.ping();
+      return { status: "up", latencyMs: performance.now() - began };
+    } catch (error) {
+      return { status: "down", latencyMs: performance.now() - began, detail: classify(error).message };
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      try {
+        await this.#producer?.close();
+      } finally {
+        await this.#driver.close();
+      }
+    })();
+    return this.#closing;
+  }
 }
