@@ -1,6 +1,6 @@
 import type { Aggregate } from "@millrace/core";
 import type { EventType } from "../event/event.js";
-import type { DecidedEvent } from "./rows.js";
+import type { DecidedEvent } from "./decided-event.js";
 
 /** What a citizen did in a window, and how the score fared. Belongs to the window operator, which changes it in place. */
 export interface Activity {

@@ -1,16 +1,10 @@
 import type { Windowed } from "@millrace/core";
-import type { Decision } from "../decide/outcome.js";
 import type { ReceivedEvent, Refused } from "../event/decode-event.js";
 import { type CitizenEvent, isQueryableName } from "../event/event.js";
 import { type EventProblem, eventProblem } from "../event/event-error.js";
 import type { ActivityRow, ArchiveRow, DeadLetterRow, HistoryRow, RawEventRow } from "../ports/stores.js";
 import type { Activity } from "./activity.js";
-
-/** An event with what was decided about it. */
-export interface DecidedEvent {
-  readonly received: ReceivedEvent;
-  readonly decision: Decision;
-}
+import type { DecidedEvent } from "./decided-event.js";
 
 export function rawEventRow({ received: { event } }: DecidedEvent): RawEventRow {
   const { eventID, citizenID, occurredAt, eventType, eventSubtype, sourceSystem, location } = event;

@@ -7,7 +7,7 @@ import type { CitizenProfile } from "../ports/citizen-profile.js";
 import type { ScoringPorts } from "../ports/scoring-ports.js";
 import type { ScoringConfiguration } from "../rules/configuration.js";
 import type { CompiledRule, RuleSet } from "../rules/rule-set.js";
-import type { DecidedEvent } from "./rows.js";
+import type { DecidedEvent } from "./decided-event.js";
 
 /** An event with all that was looked up for it. */
 export interface EnrichedEvent {

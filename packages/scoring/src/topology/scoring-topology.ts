@@ -18,12 +18,12 @@ import type { DeadLetterRow, LateActivityRow } from "../ports/stores.js";
 import type { ScoringConfiguration } from "../rules/configuration.js";
 import type { RuleSet } from "../rules/rule-set.js";
 import { activityAggregate } from "./activity.js";
+import type { DecidedEvent } from "./decided-event.js";
 import { releasingSource } from "./releasing-source.js";
 import {
   activityRow,
   archiveRow,
   conflictingEvent,
-  type DecidedEvent,
   deadLetterRow,
   historyRows,
   rawEventRow,
