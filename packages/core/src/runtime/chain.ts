@@ -65,6 +65,8 @@ export class Chain implements Actor {
   /** The first link that wants no more values; what is above it is over. */
   #endedAt = Number.POSITIVE_INFINITY;
   #ended = false;
+  /** It took more than it can use now, so that a barrier could pass: its producers wait until it has caught up. */
+  #overdrawn = false;
 
   constructor(links: readonly Link[], inbox: Inbox, scheduler: Scheduler, clock: Clock, listener: ChainListener) {
     this.links = links;
@@ -113,7 +115,8 @@ export class Chain implements Actor {
         if (!this.#blocked()) this.#runTimers();
         return false;
       }
-      if (this.#blocked()) return false;
+      if (this.#blocked() && !this.#overdraws()) return false;
+      if (this.#overdrawn) this.#catchUp();
       if (this.#runTimers()) continue;
       const incoming = this.inbox.next((input) => this.#accepts(input));
       if (incoming === undefined) return false;
@@ -188,11 +191,30 @@ export class Chain implements Actor {
     return this.#channels.some((channel) => channel.full);
   }
 
+  /** A barrier or a stop must not wait until all before it is used up: what holds values saves them, so it can be passed on at once. */
+  #overdraws(): boolean {
+    if (this.#ended || !this.inbox.urgent) return false;
+    this.#overdrawn = true;
+    this.inbox.overdraw(true);
+    return true;
+  }
+
+  #catchUp(): void {
+    const head = this.links[0] as Link;
+    if (this.#channels.some((channel) => channel.full)) return;
+    if (head.vertex.spec.async === true && head.stage.full?.(0) === true) return;
+    this.#overdrawn = false;
+    this.inbox.overdraw(false);
+  }
+
   #accepts(input: number): boolean {
     // While a barrier is awaited an input must be able to reach it, so buffers may grow over their bound for that long.
     const aligning = this.inbox.aligning;
-    for (const { link, place } of this.#fullStages)
-      if (!(aligning && place === 0) && link.stage.full?.(place === 0 ? input : 0) === true) return false;
+    for (const { link, place } of this.#fullStages) {
+      if (link.stage.full?.(place === 0 ? input : 0) !== true) continue;
+      const mayGrow = place === 0 && (aligning || (link.vertex.spec.async === true && this.#overdraws()));
+      if (!mayGrow) return false;
+    }
     return true;
   }
 

@@ -16,6 +16,9 @@ export class Channel {
   #head = 0;
   #valueCount = 0;
   #byteCount = 0;
+  /** Barriers and stops in it. */
+  #urgent = 0;
+  #overdrawn = false;
   #closed = false;
   /** Called when there is something to take, and when it is full no longer or closed. */
   wakeConsumer: () => void = () => {};
@@ -27,7 +30,7 @@ export class Channel {
   }
 
   get full(): boolean {
-    return this.#valueCount >= MAX_CHANNEL_VALUES || this.#byteCount >= MAX_CHANNEL_BYTES;
+    return this.#overdrawn || this.#valueCount >= MAX_CHANNEL_VALUES || this.#byteCount >= MAX_CHANNEL_BYTES;
   }
 
   get empty(): boolean {
@@ -38,9 +41,21 @@ export class Channel {
     return this.#closed;
   }
 
+  /** A barrier or a stop waits in it behind values: it must be reached though the consumer would take no more now. */
+  get urgent(): boolean {
+    return this.#urgent > 0;
+  }
+
   /** Values in it now. */
   get size(): number {
     return this.#valueCount;
+  }
+
+  /** The consumer took more from it than it can use now, for the sake of a barrier: nothing new until it says that it has caught up. */
+  overdraw(overdrawn: boolean): void {
+    const wasFull = this.full;
+    this.#overdrawn = overdrawn;
+    if (wasFull && !this.full) this.wakeProducer();
   }
 
   push(item: Item, bytes = 0): void {
@@ -48,6 +63,7 @@ export class Channel {
     this.#items.push(item);
     this.#bytes.push(bytes);
     if (item.kind === "batch") this.#valueCount += item.values.length;
+    if (isUrgent(item)) this.#urgent++;
     this.#byteCount += bytes;
     this.wakeConsumer();
   }
@@ -57,6 +73,7 @@ export class Channel {
     if (item === undefined) return undefined;
     const wasFull = this.full;
     if (item.kind === "batch") this.#valueCount -= item.values.length;
+    if (isUrgent(item)) this.#urgent--;
     this.#byteCount -= this.#bytes[this.#head] as number;
     this.#items[this.#head] = undefined;
     this.#head++;
@@ -81,6 +98,11 @@ export class Channel {
     this.#head = 0;
     this.#valueCount = 0;
     this.#byteCount = 0;
+    this.#urgent = 0;
     this.wakeProducer();
   }
+}
+
+function isUrgent(item: Item): boolean {
+  return item.kind === "barrier" || (item.kind === "end" && item.how !== "complete");
 }

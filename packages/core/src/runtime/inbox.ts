@@ -53,6 +53,16 @@ export class Inbox {
     return this.#inputs.some((input) => input.barrier !== undefined);
   }
 
+  /** A barrier or a stop waits behind values. */
+  get urgent(): boolean {
+    return this.#inputs.some(({ channel }) => channel.urgent);
+  }
+
+  /** See {@link Channel.overdraw}. */
+  overdraw(overdrawn: boolean): void {
+    for (const { channel } of this.#inputs) channel.overdraw(overdrawn);
+  }
+
   /** Something has come and is not taken, though no other input is awaited. */
   get waiting(): boolean {
     return this.#inputs.some((input) => input.barrier === undefined && !input.channel.empty);
