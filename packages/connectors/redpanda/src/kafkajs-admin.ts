@@ -1,7 +1,10 @@
 import { StreamError } from "@millrace/core";
-import { type Admin, ConfigResourceTypes, type Kafka } from "kafkajs";
+import type { Admin, Kafka } from "kafkajs";
 import type { KafkaAdmin, TopicOffsets } from "./kafka-driver.js";
 import { KafkajsLog } from "./kafkajs-log.js";
+
+/** kafkajs has a name for it, but does not export it to ES modules. */
+const TOPIC_RESOURCE = 2;
 
 /** Topics and positions, by kafkajs. */
 export class KafkajsAdmin implements KafkaAdmin {
@@ -40,7 +43,7 @@ export class KafkajsAdmin implements KafkaAdmin {
   }
 
   async config(topic: string): Promise<ReadonlyMap<string, string>> {
-    const { resources } = await this.#admin.describeConfigs({ includeSynonyms: false, resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }] });
+    const { resources } = await this.#admin.describeConfigs({ includeSynonyms: false, resources: [{ type: TOPIC_RESOURCE, name: topic }] });
     return new Map((resources[0]?.configEntries ?? []).map(({ configName, configValue }) => [configName, configValue]));
   }
 
