@@ -1,61 +1,10 @@
-import type {
-  CheckpointConnection,
-  CheckpointDelta,
-  Clock,
-  Logger,
-  Position,
-  SinkCommit,
-  StateEntry,
-} from "../connector.js";
-import { messageOf, StreamError } from "../errors.js";
+import type { CheckpointDelta, Position, SinkCommit, StateEntry } from "../connector.js";
+import { StreamError } from "../errors.js";
 import type { Chain } from "./chain.js";
-import { withDeadline } from "./deadline.js";
+import type { CoordinatorParts, Resumed } from "./coordinator-parts.js";
+import { EpochCommit } from "./epoch-commit.js";
 import type { SinkDriver } from "./sink-driver.js";
 import type { SourceDriver } from "./source-driver.js";
-
-/** Where a task's checkpoints go; undefined where the topology has no store. */
-export interface CheckpointTarget {
-  readonly store: string;
-  readonly connection: CheckpointConnection;
-  readonly task: string;
-  readonly lease: number;
-}
-
-/** What stays the same in every checkpoint of a task. */
-export interface CheckpointFacts {
-  readonly topologyHash: string;
-  readonly mode: "one" | "per-partition";
-  readonly partitionCounts: ReadonlyMap<string, number>;
-}
-
-export interface CoordinatorParts {
-  readonly target: CheckpointTarget | undefined;
-  readonly facts: CheckpointFacts;
-  readonly sources: readonly SourceDriver[];
-  readonly chains: readonly Chain[];
-  readonly sinks: readonly SinkDriver[];
-  /** The operator ids in the order of the graph, for naming what holds a checkpoint. */
-  readonly snapshot: (chain: Chain) => StateEntry[];
-  readonly committed: () => void;
-  readonly watermarks: () => ReadonlyMap<string, number>;
-  readonly generation: (source: string) => number;
-  readonly everyMs: number;
-  readonly timeoutMs: number;
-  readonly clock: Clock;
-  /** Ends with the run. */
-  readonly signal: AbortSignal;
-  readonly logger: Logger;
-  readonly failed: (error: unknown) => void;
-  readonly completed: (durationMs: number, changes: number) => void;
-}
-
-/** What a restored checkpoint hands on. */
-export interface Resumed {
-  readonly epoch: number;
-  readonly sinkStates: ReadonlyMap<string, Uint8Array>;
-  /** Entries the next checkpoint must write beside what the stages changed. */
-  readonly changes: readonly StateEntry[];
-}
 
 interface Epoch {
   readonly number: number;
@@ -85,11 +34,11 @@ const MAX_FAILURES = 3;
  */
 export class Coordinator {
   readonly #parts: CoordinatorParts;
+  readonly #store: EpochCommit;
   #epoch: number;
   #current: Epoch | undefined;
   #abandoned = 0;
   #failures = 0;
-  #lastFailure: unknown;
   #cancelNext: (() => void) | undefined;
   /** As of the last commit. */
   #sinkStates: ReadonlyMap<string, Uint8Array>;
@@ -101,6 +50,7 @@ export class Coordinator {
 
   constructor(parts: CoordinatorParts, resumed: Resumed) {
     this.#parts = parts;
+    this.#store = new EpochCommit(parts);
     this.#epoch = resumed.epoch;
     this.#sinkStates = resumed.sinkStates;
     this.#extraChanges = resumed.changes;
@@ -266,7 +216,7 @@ export class Coordinator {
     if (this.#current !== epoch || epoch.committing) return;
     const holder = this.#holder(epoch);
     this.#abandoned = epoch.number;
-    this.#lastFailure = new StreamError(
+    this.#store.lastFailure = new StreamError(
       "E_CHECKPOINT_STUCK",
       `checkpoints do not complete within ${this.#parts.timeoutMs} ms: ${holder} holds them. Raise checkpoint.timeout, or look why it is slow`,
       { operator: holder },
@@ -280,7 +230,7 @@ export class Coordinator {
   }
 
   #countFailure(): void {
-    if (++this.#failures >= MAX_FAILURES) this.#parts.failed(this.#lastFailure);
+    if (++this.#failures >= MAX_FAILURES) this.#parts.failed(this.#store.lastFailure);
   }
 
   /** Who has not passed the barrier: who has it or work before it and does not go on, the most downstream first; those above it only wait. */
@@ -303,12 +253,12 @@ export class Coordinator {
     // What is to be deleted goes first: an operator may have written the same entry anew.
     const changes = [...this.#extraChanges, ...chains.flatMap((chain) => epoch.chains.get(chain) ?? snapshot(chain))];
     const delta = this.#delta(epoch.number, ended, positions, changes);
-    if (!(await this.#commitToStore(delta))) return false;
+    if (!(await this.#store.toStore(delta))) return false;
     this.#flushed = this.#flushed.filter((flushed) => flushed.epoch > epoch.number);
     this.#sinkStates = delta.sinkStates;
     this.#extraChanges = [];
     committed();
-    if (!(await this.#commitToSources(positions))) return false;
+    if (!(await this.#store.toSources(positions))) return false;
     this.#failures = 0;
     completed(clock.now() - epoch.startedAt, changes.length);
     return true;
@@ -333,70 +283,6 @@ export class Coordinator {
     return { format: 1, epoch, ended, ...facts, positions, time, sinkStates, changes, commits };
   }
 
-  async #commitToStore(delta: CheckpointDelta): Promise<boolean> {
-    const { target, logger } = this.#parts;
-    if (target === undefined) return true;
-    try {
-      await this.#inTime(
-        () => target.connection.commit(target.task, target.lease, delta),
-        `${target.store} to commit epoch ${delta.epoch}`,
-      );
-      return true;
-    } catch (error) {
-      throwFenced(error);
-      logger.warn("checkpoint commit failed", { store: target.store, epoch: delta.epoch, error: messageOf(error) });
-      this.#lastFailure = new StreamError(
-        "E_CHECKPOINT_STORE",
-        `${target.store} does not commit checkpoints: ${messageOf(error)}`,
-        { cause: error },
-      );
-    }
-    // Failed or timed out: it may have been done all the same. Only the store knows.
-    try {
-      const newest = await this.#inTime(
-        () => target.connection.latestEpoch(target.task, target.lease),
-        `${target.store} to name its newest epoch`,
-      );
-      return newest === delta.epoch;
-    } catch (error) {
-      throwFenced(error);
-      throw new StreamError(
-        "E_CHECKPOINT_STORE",
-        `${target.store} failed to commit epoch ${delta.epoch} and does not say whether it did: ${messageOf(error)}`,
-        { cause: this.#lastFailure },
-      );
-    }
-  }
-
-  async #commitToSources(positions: ReadonlyMap<string, ReadonlyMap<string, Position>>): Promise<boolean> {
-    const { sources, target, generation, logger } = this.#parts;
-    for (const { vertex, connection } of sources) {
-      const own = positions.get(vertex.id) ?? new Map<string, Position>();
-      if (connection.commit === undefined || own.size === 0) continue;
-      try {
-        await this.#inTime(
-          () => connection.commit?.(own, generation(vertex.id)),
-          `source "${vertex.id}" to commit its positions`,
-        );
-      } catch (error) {
-        logger.warn("positions not committed at the source", { source: vertex.id, error: messageOf(error) });
-        this.#lastFailure = new StreamError(
-          "E_SOURCE",
-          `source "${vertex.id}" does not commit positions: ${messageOf(error)}`,
-          { cause: error, operator: vertex.id },
-        );
-        // With a store the checkpoint holds the positions; what the source keeps is for its own tools.
-        if (target === undefined) return false;
-      }
-    }
-    return true;
-  }
-
-  #inTime<T>(work: () => Promise<T> | undefined, what: string): Promise<T | undefined> {
-    const { clock, timeoutMs, signal } = this.#parts;
-    return withDeadline(work, { clock, ms: timeoutMs, what, signal });
-  }
-
   #settle(): Promise<void> {
     return new Promise((resolve) => this.#settled.push(resolve));
   }
@@ -406,9 +292,4 @@ export class Coordinator {
     this.#settled = [];
     for (const wake of waiting) wake();
   }
-}
-
-/** Another run has taken over: this one must not go on. */
-function throwFenced(error: unknown): void {
-  if (error instanceof StreamError && error.code === "E_FENCED") throw error;
 }
