@@ -45,12 +45,15 @@ export class EmbeddedCitizens implements CitizenStore {
   readonly #decision: Statement<[string, string], DecisionColumns>;
   readonly #update: Statement;
   readonly #insert: Statement;
+  readonly #sweepSize: number;
+  readonly #released = new Map<string, number>();
   #sweptTo = 0;
 
-  constructor(db: ScoreConnection, group: GroupCommit, latenessMs: number) {
+  constructor(db: ScoreConnection, group: GroupCommit, latenessMs: number, sweepSize: number = SWEEP_SIZE) {
     this.#db = db;
     this.#group = group;
     this.#latenessMs = latenessMs;
+    this.#sweepSize = sweepSize;
     this.#snapshot = db.prepare(
       "SELECT score, raw, tier, lastCalculated, lastEventAt, version, partition, offset FROM citizens WHERE citizenID = ?",
     );
@@ -109,19 +112,21 @@ export class EmbeddedCitizens implements CitizenStore {
     });
   }
 
-  /** Looks at a part of all decisions each time, so that it costs the same however many there are. */
+  /** Looks at a part of all decisions each time, so that it costs the same however many there are; comes by all of them in turn. */
   release(offsets: ReadonlyMap<string, number>): Promise<void> {
+    for (const [partition, offset] of offsets) this.#released.set(partition, offset);
     return this.#group.run(() => {
       const last = this.#db
         .prepare("SELECT max(id) FROM (SELECT id FROM decisions WHERE id > ? ORDER BY id LIMIT ?)")
         .pluck()
-        .get(this.#sweptTo, SWEEP_SIZE) as number | null;
+        .get(this.#sweptTo, this.#sweepSize) as number | null;
       const sweep = this.#db.prepare(
         `DELETE FROM decisions WHERE id > ? AND id <= ? AND partition = ? AND offset < ? AND occurredAt <
            (SELECT lastEventAt FROM citizens WHERE citizens.citizenID = decisions.citizenID) - ?`,
       );
-      if (last !== null)
-        for (const [partition, offset] of offsets) sweep.run(this.#sweptTo, last, partition, offset, this.#latenessMs);
+      for (const [partition, offset] of last === null ? [] : this.#released) {
+        sweep.run(this.#sweptTo, last, partition, offset, this.#latenessMs);
+      }
       this.#sweptTo = last ?? 0;
     });
   }

@@ -6,6 +6,7 @@ import { ACTIVE_CONFIGURATION } from "../ports/scoring-ports.js";
 import { DEFAULT_CONFIGURATION } from "../rules/default-configuration.js";
 import { portSuite } from "../testing/port-suite.js";
 import { aCitizen, aRule } from "../testing/samples.js";
+import { EmbeddedCitizens } from "./embedded-citizens.js";
 import { EmbeddedContents } from "./embedded-contents.js";
 import { type EmbeddedOptions, EmbeddedPorts } from "./embedded-ports.js";
 import { GroupCommit } from "./group-commit.js";
@@ -65,6 +66,23 @@ describe("EmbeddedPorts", () => {
     const ports = await open();
     const again = [{ profile: aCitizen({ citizenID: "c-9" }), nationalID: "SIM-0", name: "Somebody" }];
     await expect(ports.citizens.add(again, DEFAULT_CONFIGURATION)).rejects.toThrow(/UNIQUE.*nationalID/);
+    await ports.close();
+  });
+
+  it("comes by all decisions in turn when it forgets, whichever partition says that it is done", async () => {
+    const ports = await open();
+    const db = openScoreDatabase(ports.files.scores);
+    const insert = db.prepare(
+      "INSERT INTO decisions (citizenID, eventID, partition, offset, digest, occurredAt, decision) VALUES ('c-1', ?, ?, ?, '', 0, '{}')",
+    );
+    for (let i = 0; i < 50; i++) insert.run(`e-${i}`, String(i % 5), i);
+    db.exec("UPDATE citizens SET lastEventAt = 1000");
+    const citizens = new EmbeddedCitizens(db, new GroupCommit(db), 500, 10);
+    for (let round = 0; round < 2; round++)
+      for (let partition = 0; partition < 5; partition++) await citizens.release(new Map([[String(partition), 45]]));
+    await citizens.release(new Map());
+    expect(db.prepare("SELECT count(*) FROM decisions").pluck().get()).toBe(5);
+    db.close();
     await ports.close();
   });
 
