@@ -1,9 +1,14 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { MUTANT_VARIABLE, planted } from "./scripts/mutants/plant.js";
 
 /** Packages meet each other's TypeScript source through this export condition, so that no test needs a build. */
 const SOURCE_CONDITION = "millrace-source";
 
+/** `npm run test:mutants` plants one fault at a time; see docs/decisions/. */
+const mutant = process.env[MUTANT_VARIABLE];
+
 const config: ViteUserConfig = defineConfig({
+  plugins: mutant === undefined ? [] : [planted(mutant)],
   ssr: {
     // The rest of `conditions` is Vite's default, which giving any replaces. vitest starts its processes with the external
     // conditions, so that worker threads of a test find our source too.

@@ -148,6 +148,18 @@ describe("window()", () => {
     expect(results(h)).toMatchObject([{ key: "b", window: { start: 5, end: 15 }, value: [8] }]);
   });
 
+  it("does not save the end of an input as a time: what comes in the next run is not late", () => {
+    const h = harness(tumbling({ size: 10 }));
+    send(h, "a", 3);
+    h.end();
+    expect(results(h)).toHaveLength(1);
+    h.restart();
+    send(h, "a", 14);
+    expect(h.take(LATE)).toEqual([]);
+    h.watermark(19);
+    expect(results(h)).toMatchObject([{ window: { start: 10, end: 20 }, value: [14], timing: "onTime" }]);
+  });
+
   it("warns once when nobody takes late values", () => {
     const h = harness(tumbling({ size: 10 }));
     h.watermark(30);
