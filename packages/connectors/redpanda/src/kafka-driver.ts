@@ -45,6 +45,7 @@ export interface ConsumerOptions {
   readonly assignment: "all-to-one" | "spread";
   readonly isolation: "read_committed" | "read_uncommitted";
   readonly maxWaitMs: number;
+  readonly sessionTimeoutMs: number;
   readonly events: ConsumerEvents;
 }
 

@@ -21,7 +21,7 @@ export class KafkajsConsumer implements KafkaConsumer {
       readUncommitted: options.isolation === "read_uncommitted",
       // Also how long a paused consumer takes to look again, and a stopping one to leave: the default of 5 s is felt.
       maxWaitTimeInMs: options.maxWaitMs,
-      sessionTimeout: 30_000,
+      sessionTimeout: options.sessionTimeoutMs,
       rebalanceTimeout: 60_000,
       partitionAssigners: [this.#assigner()],
     });

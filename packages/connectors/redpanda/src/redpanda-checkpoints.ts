@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { type Checkpoint, type CheckpointConnection, type CheckpointDelta, type CheckpointStore, requireArgument, type RuntimeContext, StreamError } from "@millrace/core";
 import { LAPSE_MS, TaskLease } from "./checkpoints/task-lease.js";
 import { type LeaseRecord, TaskView } from "./checkpoints/task-view.js";
@@ -94,7 +95,7 @@ class TopicCheckpoints implements CheckpointConnection {
       if (signal.aborted) throw new StreamError("E_ABORTED", "the wait for a lease was given up", { cause: signal.reason });
       try {
         await view.readToEnd();
-        if (view.lease === undefined || view.lease.released || clock.now() - view.lease.renewedMs > LAPSE_MS) {
+        if (view.lease === undefined || isOver(view.lease, clock.now())) {
           const lease = await TaskLease.take({ driver: this.#driver, system: this.#system, place, task, view, clock });
           if (lease !== undefined) return this.#taken(task, lease, view);
           continue;
@@ -155,6 +156,21 @@ class TopicCheckpoints implements CheckpointConnection {
       const cancel = clock.schedule(clock.now() + STANDBY_MS, wake);
       signal.addEventListener("abort", wake, { once: true });
     });
+  }
+}
+
+/** Given back, not renewed in time, or of a process of this host that is gone. Taking it fences its holder, should it live after all. */
+function isOver({ released, renewedMs, host, pid }: LeaseRecord, nowMs: number): boolean {
+  return released || nowMs - renewedMs > LAPSE_MS || (host === hostname() && !isAlive(pid));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // It is there, and somebody else's.
+    return (error as { readonly code?: string }).code === "EPERM";
   }
 }
 

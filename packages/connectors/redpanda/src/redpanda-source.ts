@@ -26,6 +26,8 @@ export interface RedpandaSourceOptions<T> extends RedpandaConnection {
   readonly onOutOfRange?: "fail" | "earliest";
   /** Bytes of messages that may wait for a full pipeline, in all partitions together (16 MB); a partition over its share is paused. */
   readonly bufferBytes?: number;
+  /** Milliseconds after which the group takes a process that is silent for dead, and gives its partitions to others (30,000). */
+  readonly sessionTimeoutMs?: number;
 }
 
 /**

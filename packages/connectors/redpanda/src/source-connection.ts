@@ -10,6 +10,7 @@ import { findTopics, PartitionNames } from "./topic-names.js";
 
 /** How long a broker may hold back an empty answer: also how long a paused consumer takes to see that it goes on. */
 const MAX_WAIT_MS = 200;
+const SESSION_TIMEOUT_MS = 30_000;
 const BUFFER_BYTES = 16 * 1024 * 1024;
 /** A partition may always have so much, however many there are. */
 const MIN_PARTITION_BYTES = 64 * 1024;
@@ -76,6 +77,7 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
       assignment: this.#context.taskMode === "one" ? "all-to-one" : "spread",
       isolation: this.#options.isolation ?? "read_committed",
       maxWaitMs: MAX_WAIT_MS,
+      sessionTimeoutMs: this.#options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS,
       events: {
         assigned: (partitions) => this.#onAssigned(partitions, listener).then(joined, refused),
         batch: (batch) => this.#onBatch(batch),

@@ -2,6 +2,7 @@ import { kafkajs } from "../src/index.js";
 import { partitionOfKey } from "../src/partitioner.js";
 
 const encoder = new TextEncoder();
+const REQUEST_BYTES = 900_000;
 
 /** Puts texts into a topic by the bare driver, each with itself as key. */
 export async function produce(brokers: readonly string[], topic: string, values: readonly string[]): Promise<void> {
@@ -16,11 +17,14 @@ export async function produce(brokers: readonly string[], topic: string, values:
       const partition = partitionOfKey(bytes, partitions);
       groups.set(partition, [...(groups.get(partition) ?? []), bytes]);
     }
-    for (const [partition, texts] of groups)
-      await producer.send(
-        { topic, partition },
-        texts.map((bytes) => ({ key: bytes, value: bytes, headers: {}, timestamp: undefined })),
-      );
+    for (const [partition, texts] of groups) {
+      const size = Math.max(1, Math.floor(REQUEST_BYTES / ((texts[0]?.length ?? 0) * 2 + 64)));
+      for (let from = 0; from < texts.length; from += size)
+        await producer.send(
+          { topic, partition },
+          texts.slice(from, from + size).map((bytes) => ({ key: bytes, value: bytes, headers: {}, timestamp: undefined })),
+        );
+    }
     await producer.close();
   } finally {
     await driver.close();

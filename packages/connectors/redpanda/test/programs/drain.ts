@@ -1,0 +1,21 @@
+/** Reads and writes until it is told to stop, and then must end by itself: whatever is left open keeps the process. */
+import { from } from "@millrace/core";
+import { redpandaSink, redpandaSource } from "../../src/index.js";
+
+const [brokerList = "", input = "", output = "", group = ""] = process.argv.slice(2);
+const brokers = brokerList.split(",");
+const text = new TextDecoder();
+let seen = 0;
+const run = from(
+  redpandaSource({
+    brokers,
+    topic: input,
+    groupId: group,
+    decode: ({ value }) => {
+      if (++seen === 1_000) setImmediate(() => void run.stop().then(({ status }) => console.log(status)));
+      return text.decode(value);
+    },
+  }),
+)
+  .to(redpandaSink<string>({ brokers, topic: output, encode: (value) => ({ value }) }))
+  .start();
