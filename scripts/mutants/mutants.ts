@@ -101,9 +101,17 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CORE}/src/operators/async-stage.ts`,
     search: "if (this.#over) return Promise.resolve();",
     replace: "return Promise.resolve();",
-    tests: [`${CORE}/test/operators.test.ts`],
-    caughtBy:
-      "operators in a run mapAsync is not in the checkpoint: what is under way holds the barrier back and is out before it",
+    tests: [`${CORE}/src/operators/map-async.test.ts`],
+    caughtBy: "mapAsync lets a barrier and the end pass when everything before is out",
+  },
+  {
+    name: "chain-does-not-drain",
+    fault: "a chain does not wait for its async operator before it passes a barrier on",
+    file: `${CORE}/src/runtime/chain.ts`,
+    search: "this.#drain(head.onBarrier(), () => {",
+    replace: "this.#drain(Promise.resolve(), () => {",
+    tests: [`${CORE}/test/barrier-order.test.ts`],
+    caughtBy: "a barrier leaves an async operator behind everything that was under way in it",
   },
   {
     name: "end-lost-on-split",
@@ -121,7 +129,7 @@ export const MUTANTS: readonly Mutant[] = [
     search: "const record = this.#leased(task, lease);",
     replace: "const record = this.#record(task);",
     tests: [`${CORE}/src/state/memory-checkpoints.test.ts`],
-    caughtBy: "memoryCheckpoints frees the lease of a run whose signal ended, and fences it",
+    caughtBy: "checkpoint store memory refuses a commit under a lease that is over, and changes nothing",
   },
   {
     name: "fence-ignored",
@@ -196,9 +204,9 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CORE}/src/windows/aligned-windows.ts`,
     search: "if (stays) this.#log.touch(cell);",
     replace: "",
-    tests: [`${CORE}/src/windows/lateness.test.ts`],
+    tests: [`${CORE}/src/windows/window-operator.test.ts`],
     caughtBy:
-      "lateness and last results of aligned windows number their firings, and discarding ones hold each value once",
+      "window() knows after a restart how often a window has fired, also where nothing came since the last checkpoint",
   },
   {
     name: "late-target-skipped",

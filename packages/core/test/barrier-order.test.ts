@@ -34,6 +34,28 @@ describe("a barrier", () => {
     await run.done.catch(() => {});
   });
 
+  it("leaves an async operator behind everything that was under way in it", async () => {
+    const store = recordingStore();
+    const source = testSource<number>({ name: "in" });
+    const sink = testSink<number>("out");
+    const calls: (() => void)[] = [];
+    const called = from(source).mapAsync((n) => new Promise<number>((resolve) => calls.push(() => resolve(n))));
+    const options = checkpointed(store);
+    const run = topology("t", called.to(sink)).start(options);
+    source.push(1);
+    source.push(2);
+    await options.clock.advance("1s");
+    calls[1]?.();
+    await options.clock.settle();
+    expect([calls.length, store.commits]).toEqual([2, []]);
+    calls[0]?.();
+    await options.clock.settle();
+    expect(sink.values).toEqual([1, 2]);
+    expect(store.commits.map(({ positions }) => positions.get("in")?.get("0"))).toEqual(["2"]);
+    run.abort();
+    await run.done.catch(() => {});
+  });
+
   it("stands behind what was pushed: what was only read is not in the positions", async () => {
     const store = recordingStore();
     const source = testSource<number>({ name: "in" });

@@ -111,6 +111,16 @@ describe("window()", () => {
     expect(h.take(LATE)).toEqual([{ value: 4, key: "a", time: 4, lateBy: 10, windows: [{ start: 0, end: 10 }] }]);
   });
 
+  it("knows after a restart how often a window has fired, also where nothing came since the last checkpoint", () => {
+    for (const policy of [{}, { firings: "discarding" as const }]) {
+      const h = harness(tumbling({ size: 10 }), { ...policy, allowedLateness: 50 });
+      send(h, "a", 1);
+      h.checkpoint().watermark(9).restart().resumeWatermark(9);
+      send(h, "a", 2);
+      expect((results(h) as { firing: number }[]).map(({ firing }) => firing)).toEqual([0, 1]);
+    }
+  });
+
   it("hands late values on once, with what travels beside them", () => {
     const h = harness(sliding({ size: 10, slide: 5 }));
     h.watermark(12);
@@ -151,6 +161,7 @@ describe("window()", () => {
   it("does not save the end of an input as a time: what comes in the next run is not late", () => {
     const h = harness(tumbling({ size: 10 }));
     send(h, "a", 3);
+    h.watermark(5);
     h.end();
     expect(results(h)).toHaveLength(1);
     h.restart();
