@@ -171,6 +171,7 @@ class RunningFlow<T, R> implements FlowTest<T, R> {
       { unnamedState: true },
     );
     this.#run = run;
+    this.#summary = undefined;
     run.done.then(
       (summary) => {
         this.#summary = summary;
