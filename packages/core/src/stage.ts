@@ -131,6 +131,8 @@ export type Step =
       readonly load: () => { readonly state: unknown } | undefined;
       readonly save: (accumulator: unknown) => void;
     }
+  /** Only the newest of a batch; nothing comes behind it in a loop. */
+  | { readonly kind: "newest" }
   | { readonly kind: "pass" };
 
 /**

@@ -18,6 +18,7 @@ import { lookup } from "./operators/lookup.js";
 import { map } from "./operators/map.js";
 import { mapAsync } from "./operators/map-async.js";
 import { merge } from "./operators/merge.js";
+import { newest } from "./operators/newest.js";
 import { passThrough } from "./operators/pass-through.js";
 import { type ProcessSpec, process, type StateSpec } from "./operators/process.js";
 import { reduce } from "./operators/reduce.js";
@@ -290,7 +291,7 @@ class StreamBuilder<K extends Key, T> implements KeyedStream<K, T> {
   }
   async last(options?: RunOptions): Promise<T | undefined> {
     const sink = lastSink<T>();
-    await this.to(sink).run(options);
+    await this.#then<T>(newest()).to(sink).run(options);
     return sink.value;
   }
   async countAll(options?: RunOptions): Promise<number> {

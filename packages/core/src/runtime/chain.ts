@@ -49,6 +49,7 @@ const STEPS_A_TURN = 8;
  * chain takes nothing while a channel below it is full, while a stage says it is, or while its async stage has not let a barrier pass.
  */
 export class Chain implements Actor {
+  queued = false;
   readonly links: readonly Link[];
   readonly inbox: Inbox;
   readonly #scheduler: Scheduler;
@@ -58,6 +59,7 @@ export class Chain implements Actor {
   /** Those that carry what the chain is for: while one of them is open it goes on. Late values and dead letters alone do not keep it. */
   readonly #wanted: readonly Channel[];
   readonly #fullStages: readonly { readonly link: Link; readonly place: number }[];
+  readonly #acceptsInput = (input: number): boolean => this.#fullStages.length === 0 || this.#accepts(input);
   #cancelTimer: (() => void) | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   /** The async stage is letting everything before a barrier or the end out. */
@@ -118,7 +120,7 @@ export class Chain implements Actor {
       if (this.#blocked() && !this.#overdraws()) return false;
       if (this.#overdrawn) this.#catchUp();
       if (this.#runTimers()) continue;
-      const incoming = this.inbox.next((input) => this.#accepts(input));
+      const incoming = this.inbox.next(this.#acceptsInput);
       if (incoming === undefined) return false;
       this.#scheduler.progress++;
       this.#process(incoming);
@@ -355,8 +357,10 @@ export class Chain implements Actor {
 
   /** Runs the timers that are due; true: there were some. */
   #runTimers(): boolean {
+    // Armed for the earliest time a stage has asked for; Infinity: none has.
+    if (this.#timerAt === Number.POSITIVE_INFINITY) return false;
     const now = this.#clock.now();
-    if (now < this.#timerAt && !this.links.some((link) => link.wakeAt <= now)) return false;
+    if (now < this.#timerAt) return false;
     let ran = false;
     for (const link of this.links) {
       if (link.wakeAt > now) continue;

@@ -8,6 +8,7 @@ import { flatMap, flatten } from "../operators/flat-map.js";
 import { fold } from "../operators/fold.js";
 import { keyBy } from "../operators/key-by.js";
 import { map } from "../operators/map.js";
+import { newest } from "../operators/newest.js";
 import { passThrough } from "../operators/pass-through.js";
 import { reduce } from "../operators/reduce.js";
 import { tap } from "../operators/tap.js";
@@ -167,6 +168,22 @@ describe.each(FUSIONS)("steps as one loop (%s)", (fusion) => {
         expect(fused.counts).toEqual(alone.counts);
       }),
       { numRuns: 600 },
+    );
+  });
+
+  it("keep the newest: the same one at the end, however the batches above are cut", () => {
+    fc.assert(
+      fc.property(names, batches, beside, (chosen, values, columns) => {
+        const alone = new SmallChain([...specsOf(chosen), newest()], "off");
+        const fused = new SmallChain([...specsOf(chosen), newest(), map((n: number) => n)], fusion);
+        for (const batch of batchesOf(values, columns)) {
+          alone.send(batch);
+          fused.send(batch);
+        }
+        expect(fused.results.at(-1)).toEqual(alone.results.at(-1));
+        expect(fused.counts.slice(0, chosen.length)).toEqual(alone.counts.slice(0, chosen.length));
+      }),
+      { numRuns: 200 },
     );
   });
 

@@ -42,7 +42,7 @@ function runsOf(steps: readonly (Step | undefined)[]): readonly { readonly from:
   steps.forEach((step, place) => {
     if (step === undefined) return;
     const last = runs.at(-1);
-    if (last !== undefined && last.to === place) last.to = place + 1;
+    if (last !== undefined && last.to === place && steps[place - 1]?.kind !== "newest") last.to = place + 1;
     else runs.push({ from: place, to: place + 1 });
   });
   return runs.filter(({ from, to }) => steps.slice(from, to).some((step) => step?.kind !== "pass"));

@@ -16,6 +16,7 @@ class ComposedLoop {
   readonly #steps: readonly Step[];
   readonly #tracking: Tracking;
   readonly #multiplies: boolean;
+  readonly #keepsNewest: boolean;
   readonly #first: Next;
   /** What each fold holds. */
   readonly #held: ({ state: unknown } | undefined)[];
@@ -30,7 +31,8 @@ class ComposedLoop {
   constructor(steps: readonly Step[], tracking: Tracking) {
     this.#steps = steps;
     this.#tracking = tracking;
-    this.#multiplies = multiplies(steps);
+    this.#keepsNewest = steps.at(-1)?.kind === "newest";
+    this.#multiplies = multiplies(steps) && !this.#keepsNewest;
     this.#held = steps.map(() => undefined);
     this.#first = this.#compose(0, 0);
   }
@@ -161,6 +163,7 @@ class ComposedLoop {
       pass.size = kept;
       this.#start = 0;
     }
+    if (this.#keepsNewest) pass.size = 0;
     const { places, children } = this.#tracking;
     if (places) pass.places[pass.size] = this.#path[0] as number;
     if (children)

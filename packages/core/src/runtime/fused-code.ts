@@ -20,12 +20,14 @@ class LoopSource {
   readonly #steps: readonly Step[];
   readonly #tracking: Tracking;
   readonly #multiplies: boolean;
+  readonly #keepsNewest: boolean;
   readonly #levels: number;
 
   constructor(steps: readonly Step[], tracking: Tracking) {
     this.#steps = steps;
     this.#tracking = tracking;
-    this.#multiplies = multiplies(steps);
+    this.#keepsNewest = steps.at(-1)?.kind === "newest";
+    this.#multiplies = multiplies(steps) && !this.#keepsNewest;
     this.#levels = 1 + steps.filter(({ kind }) => kind === "flatMap").length;
   }
 
@@ -49,13 +51,17 @@ ${this.#level(0, 0)}
     return this.#each((step, k) => {
       if (step.kind === "map") return `const f${k} = steps[${k}].fn, h${k} = steps[${k}].refuse;`;
       if (step.kind === "flatMap") return `const f${k} = steps[${k}].fn, h${k} = steps[${k}].iterate;`;
-      return step.kind === "pass" ? "" : `const f${k} = steps[${k}].fn;`;
+      return step.kind === "pass" || step.kind === "newest" ? "" : `const f${k} = steps[${k}].fn;`;
     });
   }
 
   /** Everything in local variables: one in a closure's context would cost an allocation for each number written. */
   #locals(): string {
-    const room = this.#multiplies ? `Math.min(${MAX_BATCH}, 2 * values.length)` : "values.length";
+    const room = this.#multiplies
+      ? `Math.min(${MAX_BATCH}, 2 * values.length)`
+      : this.#keepsNewest
+        ? "1"
+        : "values.length";
     const levels = Array.from({ length: this.#levels }, (_, level) => {
       const nested = level === 0 ? "" : `, l${level}, more${level}`;
       return `let i${level} = 0, v${level}${nested};`;
@@ -144,9 +150,10 @@ ${this.#level(inner, k + 1)}
 
   #push(level: number): string {
     const room = this.#multiplies ? `if (m === ${MAX_BATCH}) { ${this.#leave()} }` : "";
+    const only = this.#keepsNewest ? "m = 0;" : "";
     const children = Array.from({ length: this.#levels - 1 }, (_, each) => `n${each}[m] = i${each + 1};`);
     const columns = [this.#tracking.places ? "places[m] = i0;" : "", ...(this.#tracking.children ? children : [])];
-    return `${room}\n${columns.join(" ")}\nout[m++] = v${level};`;
+    return `${room}${only}\n${columns.join(" ")}\nout[m++] = v${level};`;
   }
 
   /** The array is full: what was emitted makes room. Nobody wants more: all nested iterables are closed on the way out. */

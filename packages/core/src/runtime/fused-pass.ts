@@ -59,5 +59,5 @@ export function looksOn(steps: readonly Step[]): boolean {
 
 /** Each value gives exactly one result, unless it fails. */
 export function keepsEach(steps: readonly Step[]): boolean {
-  return steps.every(({ kind }) => kind !== "flatMap" && kind !== "filter");
+  return steps.every(({ kind }) => kind !== "flatMap" && kind !== "filter" && kind !== "newest");
 }

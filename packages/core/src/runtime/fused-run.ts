@@ -9,6 +9,10 @@ export interface Member {
   readonly counters: OperatorCounters;
 }
 
+const NOTHING: Tracking = { places: false, children: false };
+const PLACES: Tracking = { places: true, children: false };
+const PLACES_AND_CHILDREN: Tracking = { places: true, children: true };
+
 /** Several steps as one loop: takes what the first would take and emits what the last would emit. */
 export class FusedRun implements Pass {
   out: unknown[] = [];
@@ -25,9 +29,10 @@ export class FusedRun implements Pass {
   readonly #looksOn: boolean;
   readonly #flatMaps: number;
   /** By what has to be tracked; made when first needed. */
-  readonly #loops = new Map<number, Loop>();
+  readonly #loops = new Map<Tracking, Loop>();
   #batch: Batch = new Batch([], null, null, null, null, undefined);
-  #tracking: Tracking = { places: false, children: false };
+  #tracking: Tracking = NOTHING;
+  #run: Loop | undefined;
   /** Values of the batch that failed. */
   #lost: number[] = [];
   /** How many values failed at each step. */
@@ -47,16 +52,9 @@ export class FusedRun implements Pass {
 
   onBatch(batch: Batch): void {
     this.#batch = batch;
-    this.#lost = [];
-    this.left.fill(0);
-    this.#failed.fill(0);
-    this.#tracking = {
-      places: !isBare(batch) && !this.#keepsEach,
-      children: batch.origins !== null && this.#flatMaps > 0,
-    };
-    this.places = [];
-    this.children = Array.from({ length: this.#flatMaps }, () => []);
-    this.#loop()(batch.values, this);
+    for (let k = 0; k < this.#members.length; k++) this.left[k] = this.#failed[k] = 0;
+    if (this.#lost.length > 0) this.#lost = [];
+    this.#loopFor(batch)(batch.values, this);
     this.#count(batch.values.length);
     if (this.size > 0) this.#emit(this.#result(this.size));
     this.out = [];
@@ -93,22 +91,30 @@ export class FusedRun implements Pass {
     if (this.#keepsEach) this.#lost.push(place);
   }
 
-  #loop(): Loop {
-    const variant = (this.#tracking.places ? 1 : 0) + (this.#tracking.children ? 2 : 0);
-    const made = this.#loops.get(variant) ?? this.#makeLoop(this.#steps, this.#tracking);
-    this.#loops.set(variant, made);
-    return made;
+  /** The loop for what travels beside the values, which hardly ever changes from batch to batch. */
+  #loopFor(batch: Batch): Loop {
+    const multiplied = this.#flatMaps > 0 && batch.origins !== null;
+    const tracking = isBare(batch) || this.#keepsEach ? NOTHING : multiplied ? PLACES_AND_CHILDREN : PLACES;
+    if (tracking.places) this.places = [];
+    if (tracking.children) this.children = Array.from({ length: this.#flatMaps }, () => []);
+    if (tracking === this.#tracking && this.#run !== undefined) return this.#run;
+    this.#tracking = tracking;
+    this.#run = this.#loops.get(tracking) ?? this.#makeLoop(this.#steps, tracking);
+    this.#loops.set(tracking, this.#run);
+    return this.#run;
   }
 
   /** What went in and out between the steps. The chain counts what enters the first and leaves the last. */
   #count(entered: number): void {
     let count = entered;
-    this.#members.forEach(({ step, counters }, k) => {
+    const last = this.#members.length - 1;
+    for (let k = 0; k <= last; k++) {
+      const { step, counters } = this.#members[k] as Member;
       if (k > 0) counters.in += count;
       if (step.kind === "filter" || step.kind === "flatMap") count = this.left[k] ?? 0;
       else count -= this.#failed[k] ?? 0;
-      if (k < this.#members.length - 1) counters.out += count;
-    });
+      if (k < last) counters.out += count;
+    }
   }
 
   /** The first results as a batch, with what travels beside the values they come from. */

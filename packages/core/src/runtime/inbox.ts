@@ -30,6 +30,8 @@ export class Inbox {
   #watermark = Number.NEGATIVE_INFINITY;
   #idle = false;
   #endTaken = false;
+  /** A barrier or an end has come on some input, so that it may have come on all. */
+  #marked = false;
   /** An input has ended, which may move the combined watermark. */
   #recombine = false;
 
@@ -71,8 +73,10 @@ export class Inbox {
   /** Takes the next thing, from inputs that `accepts` in turns; undefined: nothing to take now. */
   next(accepts: (input: number) => boolean): Incoming | undefined {
     for (;;) {
-      const mark = this.#moved() ?? this.#aligned() ?? this.#end();
-      if (mark !== undefined) return mark;
+      if (this.#marked) {
+        const mark = this.#moved() ?? this.#aligned() ?? this.#end();
+        if (mark !== undefined) return mark;
+      }
       const taken = this.#take(accepts);
       if (taken === undefined) return undefined;
       const incoming = this.#absorb(taken.item, taken.input);
@@ -116,10 +120,12 @@ export class Inbox {
         return this.#combine();
       case "barrier":
         if (!this.#isAbandoned(item.epoch)) input.barrier = item.epoch;
+        this.#marked = true;
         return undefined;
       default:
         input.ended = item.how;
         this.#recombine = true;
+        this.#marked = true;
         return item.how === "complete" && this.#inputs.length > 1 ? { kind: "inputEnd", input: place } : undefined;
     }
   }
@@ -158,6 +164,7 @@ export class Inbox {
     }
     if (epoch === undefined) return undefined;
     for (const input of this.#inputs) input.barrier = undefined;
+    this.#marked = this.#inputs.some((input) => input.ended !== "no");
     return { kind: "barrier", epoch };
   }
 

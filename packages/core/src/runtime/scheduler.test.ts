@@ -15,6 +15,7 @@ function scheduler(options: Partial<ConstructorParameters<typeof Scheduler>[0]> 
 function worker(log: string[], name: string, pieces: number): Actor {
   let left = pieces;
   return {
+    queued: false,
     step() {
       log.push(name);
       return --left > 0;
@@ -64,6 +65,7 @@ describe("the scheduler", () => {
     let timers = 0;
     const timer = setInterval(() => timers++, 1);
     of.ready({
+      queued: false,
       step() {
         steps++;
         return timers < 20;
@@ -80,6 +82,7 @@ describe("the scheduler", () => {
     const log: string[] = [];
     const of = scheduler({ virtual: true, failed: (error) => errors.push(error) });
     of.ready({
+      queued: false,
       step() {
         throw new Error("broken");
       },
@@ -93,6 +96,7 @@ describe("the scheduler", () => {
     const log: string[] = [];
     const of = scheduler({ virtual: true });
     of.ready({
+      queued: false,
       step() {
         of.close();
         return true;

@@ -43,6 +43,7 @@ const STEPS_A_TURN = 16;
  * "key", one with many writers for "any"), and at a barrier waits until everything before it has its final outcome.
  */
 export class SinkDriver implements Actor {
+  queued = false;
   readonly vertex: SinkVertex;
   readonly inbox: Inbox;
   readonly #inputs: number;
@@ -135,7 +136,7 @@ export class SinkDriver implements Actor {
     if (this.#ended || this.#flushing) return false;
     let steps = 0;
     for (; steps < STEPS_A_TURN && this.#takesMore(); steps++) {
-      const incoming = this.inbox.next(() => true);
+      const incoming = this.inbox.next(always);
       if (incoming === undefined) break;
       this.#world.scheduler.progress++;
       if (incoming.kind === "batch") this.#add(incoming.batch, incoming.input);
@@ -190,7 +191,7 @@ export class SinkDriver implements Actor {
 
   #startWrites(): void {
     let wakeAt = Number.POSITIVE_INFINITY;
-    const now = this.#world.clock.now();
+    const now = this.#withinMs === undefined ? 0 : this.#world.clock.now();
     for (const lane of this.#lanes) {
       while (lane.size > 0 && lane.writing < this.#writersALane) {
         const due =
@@ -217,7 +218,7 @@ export class SinkDriver implements Actor {
       lane.writing--;
       this.#inFlight--;
       this.#world.scheduler.progress++;
-      this.#world.scheduler.ready(this);
+      if (this.#mark !== undefined || this.#buffered > 0 || this.inbox.waiting) this.#world.scheduler.ready(this);
     };
     writeGroup(this.#write, group).then(done, (error) => this.#world.scheduler.fail(error));
   }
@@ -301,6 +302,8 @@ export class SinkDriver implements Actor {
     for (const channel of this.#errorChannels) channel.push(item);
   }
 }
+
+const always = (): boolean => true;
 
 /** A column that has a value everywhere; else there is none. */
 function complete<V>(column: readonly (V | undefined)[] | null): readonly V[] | null {

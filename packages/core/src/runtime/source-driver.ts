@@ -58,6 +58,7 @@ const READ_RETRY = planRetry({ attempts: 8 }, "source", 8);
  * stops it; a barrier is put behind what was pushed, with the positions that belong to it.
  */
 export class SourceDriver implements Actor {
+  queued = false;
   readonly vertex: SourceVertex;
   readonly connection: SourceConnection<unknown>;
   readonly #channels: readonly Channel[];
@@ -138,7 +139,8 @@ export class SourceDriver implements Actor {
     }
     this.#deliver(partition);
     this.#readAhead();
-    return true;
+    // A read that ends asks for a turn itself; behind the last end there is none, and the next turn tells of it.
+    return this.#partitions.some(({ ready }) => ready !== undefined) || this.#partitions.every(({ ended }) => ended);
   }
 
   /** The barrier goes in at this driver's next turn. */
