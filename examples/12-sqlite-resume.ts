@@ -45,7 +45,7 @@ if (given !== undefined) {
     console.log(`process ended: ${ended.signal ?? ended.status}`);
   }
   const rows = await table.rows();
-  console.log(`${rows.length} accounts, ${rows.reduce((sum, row) => sum + row.total, 0)} payments counted`);
+  console.log(`${rows.length} accounts, ${rows.reduce((sum, row) => sum + (row.total ?? 0), 0)} payments counted`);
   await rm(folder, { recursive: true });
 }
 

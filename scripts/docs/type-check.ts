@@ -38,7 +38,6 @@ function compilerOptions(root: string): ts.CompilerOptions {
     isolatedDeclarations: false,
     declaration: false,
     incremental: false,
-    tsBuildInfoFile: undefined,
   };
 }
 
