@@ -2,8 +2,8 @@ import type { KafkaBatch, KafkaMessage } from "./kafka-driver.js";
 
 /** Values handed on at once. */
 const MAX_MESSAGES = 1_024;
-/** What a message costs beside its key and value. */
-const MESSAGE_BYTES = 64;
+/** What a message costs in memory beside its key and value: the objects around the bytes weigh more than most messages. */
+const MESSAGE_BYTES = 512;
 
 /** What a queue needs of the consumer. */
 export interface QueueControl {

@@ -1,0 +1,113 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as elapsed } from "node:timers/promises";
+import { from } from "@millrace/core";
+import { sinkSuite, sourceSuite, testContext, testSink } from "@millrace/core/testing";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { deleteTopic, ensureTopic, redpandaSink, redpandaSource } from "../src/index.js";
+import { freshName } from "./brokers.js";
+import { consume } from "./consume.js";
+import { produce } from "./produce.js";
+
+/** A server of our own, which nobody else misses while it is dead. */
+const folder = await mkdtemp(join(tmpdir(), "millrace-redpanda-"));
+process.env.TESTBED_RUN = folder;
+process.env.KAFKA_PORT = process.env.KAFKA_KILL_PORT ?? "28092";
+const { kafka } = await import("../../../../testbed/kafka.js");
+const control = await import("../../../../testbed/control.js");
+const server = kafka(1, 1);
+const { KAFKA_BROKERS = "", KAFKA_SASL_BROKERS = "", KAFKA_SASL_PASSWORD: password } = server.env();
+const brokers = [KAFKA_BROKERS];
+const text = new TextDecoder();
+const quiet = (): void => {};
+
+async function killAndRestart(): Promise<void> {
+  await control.kill(server);
+  await control.start(server, quiet);
+}
+
+beforeAll(async () => {
+  await server.build(quiet);
+  await control.start(server, quiet);
+}, 180_000);
+afterAll(async () => {
+  await control.stop(server);
+  await rm(folder, { recursive: true, force: true });
+});
+
+it("credentials: right ones are taken, wrong ones refused at once and never shown", async () => {
+  const topic = freshName("sasl");
+  const connection = { brokers: [KAFKA_SASL_BROKERS], sasl: { mechanism: "plain", username: "millrace", password } };
+  await ensureTopic(connection, topic, { partitions: 1 });
+  await from(["a", "b"]).to(redpandaSink<string>({ ...connection, topic, encode: (value) => ({ value }) })).run();
+  expect((await consume(brokers, topic)).map(({ value }) => text.decode(value))).toEqual(["a", "b"]);
+  const wrong = { ...connection, sasl: { ...connection.sasl, password: "sesame-42" } };
+  const began = performance.now();
+  for (const part of [redpandaSink<string>({ ...wrong, topic, encode: (value) => ({ value }) }), redpandaSource({ ...wrong, topic, decode: () => 1 })]) {
+    const error = await part.connect(testContext()).then(
+      () => undefined,
+      (refused: unknown) => refused,
+    );
+    expect(error).toMatchObject({ class: "fatal", code: "E_REDPANDA_AUTH" });
+    expect(String((error as Error).stack) + JSON.stringify(error)).not.toContain("sesame-42");
+  }
+  expect(performance.now() - began).toBeLessThan(5_000);
+});
+
+it("what was acknowledged is there when the server is killed while a topology writes, and a reader reads on", async () => {
+  const topic = freshName("killed");
+  await ensureTopic({ brokers }, topic, { partitions: 3 });
+  const acknowledged = 40_000;
+  let emitted = 0;
+  async function* values(): AsyncGenerator<string> {
+    for (; emitted < acknowledged; emitted++) {
+      yield `value ${emitted}`;
+      if (emitted % 100 === 99) await elapsed(10);
+    }
+  }
+  const read = testSink<string>();
+  const reading = from(redpandaSource({ brokers, topic, groupId: freshName("group"), decode: ({ value }) => text.decode(value) })).to(read).start();
+  const writing = from(values).to(redpandaSink<string>({ brokers, topic, encode: (value) => ({ key: value, value }) }), { retry: { attempts: 30, delay: "100ms", maxDelay: "2s" } }).start();
+  while (emitted < acknowledged / 4) await elapsed(20);
+  await killAndRestart();
+  while (emitted < acknowledged / 2) await elapsed(20);
+  await killAndRestart();
+  await writing.done;
+  const there = new Set((await consume(brokers, topic)).map(({ value }) => text.decode(value)));
+  expect(there.size).toBe(acknowledged);
+  while (new Set(read.values).size < acknowledged) await elapsed(100);
+  await reading.stop();
+}, 180_000);
+
+sourceSuite<string>({
+  name: "redpanda, killed",
+  async setup(values) {
+    const topic = freshName("source");
+    const groupId = freshName("group");
+    await ensureTopic({ brokers }, topic, { partitions: 2 });
+    await produce(brokers, topic, values);
+    return {
+      source: () => redpandaSource({ brokers, topic, groupId, decode: ({ value }) => text.decode(value) }),
+      append: (more) => produce(brokers, topic, more),
+      teardown: () => deleteTopic({ brokers }, topic),
+    };
+  },
+  sample: (index) => `value ${index}`,
+  kill: killAndRestart,
+});
+
+sinkSuite<string>({
+  name: "redpanda, killed",
+  async setup() {
+    const topic = freshName("sink");
+    await ensureTopic({ brokers }, topic, { partitions: 2 });
+    return {
+      sink: () => redpandaSink<string>({ brokers, topic, encode: (value) => ({ key: value, value }) }),
+      contents: async () => (await consume(brokers, topic)).map(({ value }) => text.decode(value)),
+      teardown: () => deleteTopic({ brokers }, topic),
+    };
+  },
+  sample: (index) => `value ${index}`,
+  kill: killAndRestart,
+});
