@@ -28,7 +28,8 @@ export class TaskView {
   #lease: LeaseRecord | undefined;
   readonly #head = new Map<number, Uint8Array>();
   /** State and key as text → chunks. Undefined: no longer kept. */
-  #entries: Map<string, { readonly record: RecordKey; readonly chunks: Map<number, Uint8Array> }> | undefined = new Map();
+  #entries: Map<string, { readonly record: RecordKey; readonly chunks: Map<number, Uint8Array> }> | undefined =
+    new Map();
 
   constructor(log: KafkaLogReader, admin: KafkaAdmin, place: TopicPartition, task: string, clock: Clock) {
     this.#log = log;
@@ -57,7 +58,8 @@ export class TaskView {
     const { topic, partition } = this.#place;
     const ends = async (): Promise<{ low: bigint; stable: bigint; high: bigint }> => {
       const found = (await this.#admin.offsets(topic)).find((one) => one.partition === partition);
-      if (found === undefined) throw new StreamError("E_CHECKPOINT_STORE", `topic "${topic}" has no partition ${partition}`);
+      if (found === undefined)
+        throw new StreamError("E_CHECKPOINT_STORE", `topic "${topic}" has no partition ${partition}`);
       return found;
     };
     const { low, high } = await ends();
@@ -67,13 +69,17 @@ export class TaskView {
       if (batch === undefined || batch.quiet) {
         // Either a transaction is open, or compaction has left nothing up to the end.
         if ((await ends()).stable >= high) break;
-        if (this.#clock.now() > until) throw new StreamError("E_CHECKPOINT_STORE", `topic "${topic}", partition ${partition}: an open transaction hides what was written since offset ${offset}`);
+        if (this.#clock.now() > until)
+          throw new StreamError(
+            "E_CHECKPOINT_STORE",
+            `topic "${topic}", partition ${partition}: an open transaction hides what was written since offset ${offset}`,
+          );
         continue;
       }
       for (const { key, value } of batch.messages) if (key !== undefined) this.#take(parseKey(key), value);
       offset = batch.nextOffset;
     }
-    this.#offset = offset > high ? offset : high;
+    this.#offset = later(offset, high);
   }
 
   /** Chunks of an entry that is larger than one message. */
@@ -83,7 +89,8 @@ export class TaskView {
 
   /** Everything the last commit left, in pages; the bytes are the caller's. */
   async *pages(size: number): AsyncGenerator<readonly StateEntry[]> {
-    if (this.#entries === undefined) throw new StreamError("E_CHECKPOINT_STORE", "state is read before the first commit, not after it");
+    if (this.#entries === undefined)
+      throw new StreamError("E_CHECKPOINT_STORE", "state is read before the first commit, not after it");
     let page: StateEntry[] = [];
     for (const { record, chunks } of this.#entries.values()) {
       const value = joinChunks(chunks);
@@ -103,7 +110,9 @@ export class TaskView {
 
   #take(record: RecordKey, value: Uint8Array | undefined): void {
     if (record.task !== this.#task) return;
-    if (record.kind === "lease") this.#lease = value === undefined ? undefined : (JSON.parse(Buffer.from(value.subarray(4)).toString()) as LeaseRecord);
+    if (record.kind === "lease")
+      this.#lease =
+        value === undefined ? undefined : (JSON.parse(Buffer.from(value.subarray(4)).toString()) as LeaseRecord);
     else if (record.kind === "head") put(this.#head, record.chunk, value);
     else if (this.#entries !== undefined) {
       const text = entryText(record.state, record.key);
@@ -115,7 +124,11 @@ export class TaskView {
   }
 
   #corrupt(what: string, cause: unknown): StreamError {
-    return new StreamError("E_CHECKPOINT_CORRUPT", `the checkpoint of task "${this.#task}" in topic "${this.#place.topic}" is damaged: ${what}. Is the topic compacted, and nothing else?`, { cause });
+    return new StreamError(
+      "E_CHECKPOINT_CORRUPT",
+      `the checkpoint of task "${this.#task}" in topic "${this.#place.topic}" is damaged: ${what}. Is the topic compacted, and nothing else?`,
+      { cause },
+    );
   }
 }
 
@@ -127,4 +140,10 @@ function put(chunks: Map<number, Uint8Array>, chunk: number, value: Uint8Array |
 /** A state and a key as one text: the length of the name keeps two pairs apart. */
 export function entryText(state: string, key: Uint8Array): string {
   return `${state.length}:${state}${Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1")}`;
+}
+
+/** Math.max() takes no bigint. */
+function later(left: bigint, right: bigint): bigint {
+  if (left > right) return left;
+  return right;
 }
