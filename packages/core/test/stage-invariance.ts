@@ -24,7 +24,11 @@ export function expectInvariant(
   options: { readonly end?: boolean } = {},
 ): void {
   const behind = fc.constantFrom("nothing" as const, "restart" as const, "abandoned checkpoint" as const);
-  const cuts = fc.array(fc.record({ length: fc.integer({ min: 1, max: 7 }), behind }), { minLength: 1, maxLength: 8 });
+  const cuts = fc.array(fc.record({ length: fc.integer({ min: 1, max: 7 }), behind }), {
+    minLength: 1,
+    maxLength: 8,
+    size: "max",
+  });
   fc.assert(
     fc.property(steps, cuts, (taken, plan) => {
       expect(run(make(), taken, plan, options.end !== false)).toEqual(

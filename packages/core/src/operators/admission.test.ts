@@ -46,9 +46,9 @@ describe("ByKey", () => {
   });
 
   it("never runs two values of a key at once, nor forgets one", () => {
-    const keys = fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 8 });
+    const keys = fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 8, size: "max" });
     fc.assert(
-      fc.property(fc.array(keys, { maxLength: 8 }), fc.infiniteStream(fc.nat()), (batches, choices) => {
+      fc.property(fc.array(keys, { maxLength: 8, size: "max" }), fc.infiniteStream(fc.nat()), (batches, choices) => {
         const admission = new ByKey("probe");
         const running: { work: Work; place: number; key: string }[] = [];
         const order: string[] = [];

@@ -113,6 +113,7 @@ describe("batch", () => {
       .map((by) => ({ signal: (harness: StageHarness) => void harness.set(harness.clock.now() + by) }));
     const steps = fc.array(fc.oneof({ weight: 4, arbitrary: value }, { weight: 1, arbitrary: wait }), {
       maxLength: 40,
+      size: "max",
     });
     expectInvariant(() => batch({ size: 3, within: 20, name: "b" }, true), steps);
     expectInvariant(() => batch({ size: 4, within: 20, name: "b" }, false), steps);

@@ -58,6 +58,7 @@ describe("fold", () => {
   it("gives the same however the input is cut and the stage restored", () => {
     const values = fc.array(fc.record({ value: fc.integer({ min: 0, max: 9 }), key: fc.constantFrom("a", "b") }), {
       maxLength: 30,
+      size: "max",
     });
     const picky = (sum: number, n: number): number => {
       if (n === 7) throw new Error("no");

@@ -17,7 +17,7 @@ const negative = (n: number): number => {
   if (n < 0) throw new Error("negative");
   return n * 2;
 };
-const numbers = fc.array(fc.integer({ min: -2, max: 5 }), { maxLength: 20 });
+const numbers = fc.array(fc.integer({ min: -2, max: 5 }), { maxLength: 20, size: "max" });
 const timed = (values: readonly number[]): Batch<number> =>
   batchOf(values.map((value, i) => ({ value, time: i }))) as Batch<number>;
 

@@ -6,7 +6,7 @@ import { HeldBatches } from "./held-batches.js";
 describe("HeldBatches", () => {
   it("gives back values and signals in order, however they are taken, saved or not", () => {
     const pushes = fc.array(
-      fc.oneof(fc.array(fc.integer(), { minLength: 1, maxLength: 5 }), fc.constant("signal" as const)),
+      fc.oneof(fc.array(fc.integer(), { minLength: 1, maxLength: 5, size: "max" }), fc.constant("signal" as const)),
     );
     fc.assert(
       fc.property(pushes, fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1 }), (items, takes) => {

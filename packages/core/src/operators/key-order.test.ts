@@ -21,6 +21,7 @@ it("results of one key leave in the order of its values, whenever they come and 
   const batches = fc.array(fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 6 }), {
     minLength: 1,
     maxLength: 5,
+    size: "max",
   });
   fc.assert(
     fc.property(batches, fc.infiniteStream(fc.nat()), (keys, choices) => {

@@ -285,7 +285,7 @@ describe("lookup", () => {
 
 describe("lookup orders", () => {
   const step = fc.oneof(
-    { weight: 4, arbitrary: fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 4 }) },
+    { weight: 4, arbitrary: fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 4, size: "max" }) },
     { weight: 3, arbitrary: fc.nat() },
     { weight: 1, arbitrary: fc.constant("watermark" as const) },
   );
@@ -293,7 +293,7 @@ describe("lookup orders", () => {
     it(`"${order}" gives every value its own key's answer, in its order, with each key fetched once at a time`, async () => {
       await fc.assert(
         fc.asyncProperty(
-          fc.array(step, { maxLength: 20 }),
+          fc.array(step, { maxLength: 20, size: "max" }),
           fc.integer({ min: 1, max: 3 }),
           fc.boolean(),
           async (steps, size, cached) => {

@@ -272,7 +272,7 @@ describe("mapAsync", () => {
 
 describe("mapAsync orders", () => {
   const step = fc.oneof(
-    { weight: 4, arbitrary: fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 4 }) },
+    { weight: 4, arbitrary: fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 4, size: "max" }) },
     { weight: 4, arbitrary: fc.nat() },
     { weight: 2, arbitrary: fc.constant("watermark" as const) },
   );
@@ -281,7 +281,7 @@ describe("mapAsync orders", () => {
     it(`"${order}" loses nothing, keeps its order, and never crosses a watermark`, async () => {
       await fc.assert(
         fc.asyncProperty(
-          fc.array(step, { maxLength: 25 }),
+          fc.array(step, { maxLength: 25, size: "max" }),
           fc.integer({ min: 1, max: 4 }),
           async (steps, concurrency) => {
             const { harness, calls } = setUp<string>({ order, concurrency });

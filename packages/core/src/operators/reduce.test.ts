@@ -34,7 +34,10 @@ describe("reduce", () => {
     expect(new StageHarness(reduce(add, {}, true)).send([1, 2], { key: "a" }).send([5], { key: "b" }).take()).toEqual([
       1, 3, 5,
     ]);
-    const values = fc.array(fc.record({ value: fc.integer(), key: fc.constantFrom("a", "b", 1) }), { maxLength: 30 });
+    const values = fc.array(fc.record({ value: fc.integer(), key: fc.constantFrom("a", "b", 1) }), {
+      maxLength: 30,
+      size: "max",
+    });
     expectInvariant(() => reduce(add, { name: "r" }, true), values);
     expectInvariant(() => reduce(add, { name: "r" }, false), values);
   });

@@ -32,7 +32,7 @@ describe("roundRobin", () => {
 
 /** Within a batch the branches are emitted one after another, so each branch is compared on its own. */
 function expectBranches(output: number): void {
-  const values = fc.array(fc.record({ value: fc.integer() }), { maxLength: 30 });
+  const values = fc.array(fc.record({ value: fc.integer() }), { maxLength: 30, size: "max" });
   expectInvariant(() => only(output), values);
 }
 

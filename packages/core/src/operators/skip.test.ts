@@ -24,7 +24,10 @@ describe("skip", () => {
   });
 
   it("gives the same however the input is cut and the stage restored", () => {
-    const values = fc.array(fc.record({ value: fc.integer(), key: fc.constantFrom("a", "b", "c") }), { maxLength: 30 });
+    const values = fc.array(fc.record({ value: fc.integer(), key: fc.constantFrom("a", "b", "c") }), {
+      maxLength: 30,
+      size: "max",
+    });
     expectInvariant(() => skip(4, { name: "s" }, false), values);
     expectInvariant(() => skip(2, { name: "s" }, true), values);
   });

@@ -148,8 +148,11 @@ describe("stateful", () => {
         return value === 9 ? [undefined, `${key} forgotten at ${n}`] : [{ n: n + value }, `${key} ${n}`];
       },
     };
-    expectInvariant(() => stateful("s", spec), fc.array(step, { maxLength: 30 }));
-    expectInvariant(() => stateful("s", { ...spec, ttl: 10 }), ascending(fc.array(step, { maxLength: 30 })));
+    expectInvariant(() => stateful("s", spec), fc.array(step, { maxLength: 30, size: "max" }));
+    expectInvariant(
+      () => stateful("s", { ...spec, ttl: 10 }),
+      ascending(fc.array(step, { maxLength: 30, size: "max" })),
+    );
   });
 
   it("refuses state that can not be saved at the first write, as no value's fault", () => {
@@ -218,21 +221,25 @@ describe("stateful ttl", () => {
       ahead: fc.integer({ min: -15, max: 25 }),
     });
     fc.assert(
-      fc.property(fc.array(value, { maxLength: 40 }), fc.infiniteStream(fc.boolean()), (values, sweeps) => {
-        const swept = harnessOf();
-        const unswept = harnessOf();
-        let watermark = 0;
-        for (const { value: one, key, ahead } of values) {
-          const time = watermark + ahead;
-          const mark = time <= watermark + 1 ? watermark : Number.NaN;
-          const sent = { key, time, mark };
-          swept.send([one], sent);
-          unswept.send([one], sent);
-          watermark = Math.max(watermark, time - 3);
-          if (sweeps.next().value) swept.watermark(watermark);
-        }
-        expect(swept.log).toEqual(unswept.log);
-      }),
+      fc.property(
+        fc.array(value, { maxLength: 40, size: "max" }),
+        fc.infiniteStream(fc.boolean()),
+        (values, sweeps) => {
+          const swept = harnessOf();
+          const unswept = harnessOf();
+          let watermark = 0;
+          for (const { value: one, key, ahead } of values) {
+            const time = watermark + ahead;
+            const mark = time <= watermark + 1 ? watermark : Number.NaN;
+            const sent = { key, time, mark };
+            swept.send([one], sent);
+            unswept.send([one], sent);
+            watermark = Math.max(watermark, time - 3);
+            if (sweeps.next().value) swept.watermark(watermark);
+          }
+          expect(swept.log).toEqual(unswept.log);
+        },
+      ),
     );
   });
 

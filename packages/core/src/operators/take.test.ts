@@ -4,7 +4,10 @@ import { originOf, StageHarness } from "../../test/stage-harness.js";
 import { expectInvariant } from "../../test/stage-invariance.js";
 import { take } from "./take.js";
 
-const keyed = fc.array(fc.record({ value: fc.integer(), key: fc.constantFrom("a", "b", "c") }), { maxLength: 30 });
+const keyed = fc.array(fc.record({ value: fc.integer(), key: fc.constantFrom("a", "b", "c") }), {
+  maxLength: 30,
+  size: "max",
+});
 
 describe("take", () => {
   it("passes the first values and ends its branch with the last of them", () => {
@@ -39,7 +42,7 @@ describe("take", () => {
   it("gives the same however the input is cut and the stage restored", () => {
     expectInvariant(
       () => take(5, { name: "t" }, false),
-      fc.array(fc.record({ value: fc.integer() }), { maxLength: 30 }),
+      fc.array(fc.record({ value: fc.integer() }), { maxLength: 30, size: "max" }),
     );
     expectInvariant(() => take(2, { name: "t" }, true), keyed);
   });

@@ -31,7 +31,7 @@ describe("throttle", () => {
   it("never lets more pass in any interval of the length, in order and without loss", () => {
     const step = fc.tuple(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 1, max: 6 }), fc.boolean());
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 15 }), (elements, steps) => {
+      fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 15, size: "max" }), (elements, steps) => {
         const harness = new StageHarness(throttle({ elements, per: 10, name: "t" }));
         const passed: { value: unknown; at: number }[] = [];
         const note = (): void => {

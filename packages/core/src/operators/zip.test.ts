@@ -100,7 +100,7 @@ describe("zipWith", () => {
   it("pairs the same however the inputs are cut, mixed and restored", () => {
     const step = fc.tuple(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 1, max: 4 }), fc.boolean());
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 25, size: "max" }), (steps) => {
         const harness = new StageHarness(zipWith(3, text, { name: "z" }));
         const sent: number[][] = [[], [], []];
         for (const [input, count, restart] of steps) {

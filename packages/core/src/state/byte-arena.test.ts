@@ -10,7 +10,7 @@ it("an arena writes what TextEncoder would, beside what it wrote before", () => 
   );
   fc.assert(
     fc.property(
-      fc.array(fc.tuple(text, fc.boolean(), fc.integer({ min: 0, max: 20 })), { maxLength: 60 }),
+      fc.array(fc.tuple(text, fc.boolean(), fc.integer({ min: 0, max: 20 })), { maxLength: 60, size: "max" }),
       (entries) => {
         const arena = new ByteArena();
         const expected = entries.map(([each]) => Buffer.from(each));

@@ -41,7 +41,7 @@ describe("KeyedState", () => {
       { weight: 2, arbitrary: fc.tuple(fc.constantFrom("commit" as const, "abandon" as const, "crash" as const)) },
     );
     fc.assert(
-      fc.property(fc.array(op, { maxLength: 60 }), (ops) => {
+      fc.property(fc.array(op, { maxLength: 60, size: "max" }), (ops) => {
         const store = new Store();
         let state = new KeyedState<number>({ where: "s" });
         let model = new Map<string, number>();
@@ -161,7 +161,7 @@ describe("KeyedState ttl", () => {
       fc.integer({ min: 0, max: 30 }),
     );
     fc.assert(
-      fc.property(fc.array(op, { maxLength: 50 }), (ops) => {
+      fc.property(fc.array(op, { maxLength: 50, size: "max" }), (ops) => {
         const expired: string[] = [];
         const state = new KeyedState<number>({
           where: "s",

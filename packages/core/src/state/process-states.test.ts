@@ -102,7 +102,7 @@ describe("ProcessStates", () => {
     );
     const call = fc.record({
       key: fc.constantFrom("a", "b"),
-      ops: fc.array(op, { maxLength: 6 }),
+      ops: fc.array(op, { maxLength: 6, size: "max" }),
       fails: fc.boolean(),
     });
     const apply = (states: States, [what, arg]: readonly [string, unknown]): void => {
@@ -115,7 +115,7 @@ describe("ProcessStates", () => {
       else states.list.values();
     };
     fc.assert(
-      fc.property(fc.array(call, { maxLength: 15 }), (calls) => {
+      fc.property(fc.array(call, { maxLength: 15, size: "max" }), (calls) => {
         const rolledBack = setUp().make();
         const without = setUp().make();
         for (const { key, ops, fails } of calls) {

@@ -19,7 +19,7 @@ describe("TimeHeap", () => {
       fc.tuple(fc.integer({ min: -5, max: 5 }), fc.integer({ min: 0, max: 3 })),
     );
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
         const heap = new TimeHeap<readonly [number, number]>((left, right) => left[1] - right[1]);
         const oracle: (readonly [number, number])[] = [];
         for (const taken of steps) {
