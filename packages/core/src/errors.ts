@@ -7,7 +7,6 @@ export type ErrorCode =
   | "E_DURATION"
   | "E_NAME"
   | "E_DUPLICATE_NAME"
-  | "E_OPEN_END"
   | "E_NO_EVENT_TIME"
   | "E_EVENT_TIME_PLACE"
   | "E_REFIRED_INPUT"
@@ -23,7 +22,6 @@ export type ErrorCode =
   | "E_SINK"
   | "E_SINK_OUTCOMES"
   | "E_SOURCE"
-  | "E_DEAD_LETTER"
   | "E_LOOKUP"
   | "E_STATE_CODEC"
   | "E_STATE_LIMIT"
@@ -64,7 +62,11 @@ export class StreamError extends Error {
   readonly code: ErrorCode | `E_${string}_${string}`;
   readonly operator: string | undefined;
 
-  constructor(code: ErrorCode | `E_${string}_${string}`, message: string, details: { readonly cause?: unknown; readonly operator?: string } = {}) {
+  constructor(
+    code: ErrorCode | `E_${string}_${string}`,
+    message: string,
+    details: { readonly cause?: unknown; readonly operator?: string } = {},
+  ) {
     super(`${code}: ${message}`, "cause" in details ? { cause: details.cause } : undefined);
     this.code = code;
     this.operator = details.operator;
@@ -80,7 +82,10 @@ export function messageOf(error: unknown): string {
 export function preview(value: unknown): string {
   let text: string;
   try {
-    text = typeof value === "string" ? JSON.stringify(value) : (JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `${v}n` : v)) ?? String(value));
+    text =
+      typeof value === "string"
+        ? JSON.stringify(value)
+        : (JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `${v}n` : v)) ?? String(value));
   } catch {
     text = Object.prototype.toString.call(value);
   }
