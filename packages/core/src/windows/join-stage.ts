@@ -86,7 +86,7 @@ export abstract class JoinStage implements Stage {
       const behind = mark > this.watermark ? mark : this.watermark;
       this.add(batch, i, input as 0 | 1, keys[i] as Key, times[i] as number, behind);
     }
-    this.late.flush(batch, emit);
+    this.late.flush(batch, emit, input);
     this.#flush(emit);
   }
 

@@ -1,5 +1,5 @@
-import type { Key } from "../element.js";
-import { type Batch, type Emit, LATE, type StageContext } from "../stage.js";
+import { childOrigin, type Key, type Origin } from "../element.js";
+import { Batch, type Emit, LATE, type StageContext } from "../stage.js";
 import type { Late, TimeSpan } from "./window.js";
 
 /** The values of a batch that came too late: counted, and handed to `LATE` once, with what travels beside them. */
@@ -22,15 +22,19 @@ export class LateValues {
     this.#places.push(place);
   }
 
-  /** Emits what was added from this batch. Without a target for late values the first one is warned of. */
-  flush(batch: Batch, emit: Emit): void {
+  /**
+   * Emits what was added from this batch. Without a target for late values the first one is warned of. `side` is that of a join: one
+   * value may come on both, so it is added to the ids.
+   */
+  flush(batch: Batch, emit: Emit, side?: number): void {
     if (this.#lates.length === 0) return;
     const lates = this.#lates;
     const places = this.#places;
     this.#lates = [];
     this.#places = [];
     this.#context.counters.late += lates.length;
-    const wanted = emit(batch.pick(places).withValues(lates), LATE);
+    const late = batch.pick(places).withValues(lates);
+    const wanted = emit(side === undefined ? late : ofSide(late, side), LATE);
     if (wanted || this.#warned) return;
     this.#warned = true;
     const { operator, logger } = this.#context;
@@ -39,4 +43,9 @@ export class LateValues {
       { operator, lateBy: lates[0]?.lateBy },
     );
   }
+}
+
+function ofSide<T>({ values, times, keys, origins, marks, partition }: Batch<T>, side: number): Batch<T> {
+  const ids = origins?.map((origin) => childOrigin(origin, side)) ?? null;
+  return new Batch(values, times, keys, ids as readonly Origin[] | null, marks, partition);
 }

@@ -82,7 +82,7 @@ export abstract class WindowStage<T, A> implements Stage {
       this.results.flush(emit);
     }
     this.addBatch(batch as Batch<T>, input);
-    this.late.flush(batch, emit);
+    this.late.flush(batch, emit, this.setup.shape === "windowed" ? undefined : input);
     this.results.flush(emit);
     this.#arm();
   }
