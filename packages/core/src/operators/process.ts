@@ -19,7 +19,27 @@ import { type StateContext, ValueContext } from "./value-context.js";
 // biome-ignore lint/suspicious/noExplicitAny: what the states hold is each one's own matter
 export type StateSpec = Record<string, ValueState<any> | MapState<any, any> | ListState<any>>;
 
-/** Functions with declared states and timers: for what the other operators can not say. */
+/**
+ * Functions with declared states and timers: for what the other operators can not say.
+ *
+ * @example
+ * ```ts
+ * import { from, valueState } from "@millrace/core";
+ * const silent = from([{ id: "a", at: 0 }, { id: "a", at: 1_000 }])
+ *   .eventTime((event) => event.at)
+ *   .keyBy((event) => event.id)
+ *   .process("silent", {
+ *     state: { due: valueState<number>() },
+ *     onValue(event, context) {
+ *       const due = context.state.due.get();
+ *       if (due !== undefined) context.cancelTimer(due);
+ *       context.state.due.set(event.at + 60_000);
+ *       context.setTimer(event.at + 60_000);
+ *     },
+ *     onTimer: (time, _clock, { key }) => [`${key} was silent for a minute at ${time}`],
+ *   });
+ * ```
+ */
 export interface ProcessSpec<K, T, S extends StateSpec, U> {
   readonly state: S;
   /** What is returned is emitted, in order. If it throws, its changes of states and timers are taken back. */

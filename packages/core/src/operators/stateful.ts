@@ -9,7 +9,20 @@ import { KeyedStage } from "./keyed-stage.js";
 import { Outputs } from "./outputs.js";
 import { type StateContext, ValueContext } from "./value-context.js";
 
-/** A function with a state for each key. */
+/**
+ * A function with a state for each key.
+ *
+ * @example
+ * ```ts
+ * import { from } from "@millrace/core";
+ * const totals = from([{ id: "a", amount: 2 }, { id: "b", amount: 3 }, { id: "a", amount: 5 }])
+ *   .keyBy((payment) => payment.id)
+ *   .stateful("totals", {
+ *     init: () => 0,
+ *     onValue: (total: number, { amount }, { key }) => [total + amount, `${key} has ${total + amount}`],
+ *   });
+ * ```
+ */
 export interface StatefulSpec<K, T, S, U> {
   /** The state of a key that has none. */
   readonly init: (key: K) => S;

@@ -8,7 +8,15 @@ import { HeldBatches, type SavedBatch, type Signal } from "./held-batches.js";
 import { KeyedStage, requireCount } from "./keyed-stage.js";
 import { type Passes, PassLog } from "./pass-log.js";
 
-/** At most `elements` values in any interval of length `per`. What is too much waits (default), or is dropped and counted. */
+/**
+ * At most `elements` values in any interval of length `per`. What is too much waits (default), or is dropped and counted.
+ *
+ * @example
+ * ```ts
+ * import { from } from "@millrace/core";
+ * const gentle = from([1, 2, 3]).throttle({ elements: 500, per: "1s" });
+ * ```
+ */
 export interface ThrottleLimit {
   readonly elements: number;
   readonly per: Duration;

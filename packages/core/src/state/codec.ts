@@ -1,7 +1,23 @@
 import type { Key } from "../element.js";
 import { messageOf, StreamError } from "../errors.js";
 
-/** Turns state into bytes and back. `version` is stored with the bytes; decode gets the version they were written with. */
+/**
+ * Turns state into bytes and back. `version` is stored with the bytes; decode gets the version they were written with. Bytes of a newer
+ * version are refused.
+ *
+ * @example
+ * ```ts
+ * import type { Codec } from "@millrace/core";
+ * const score: Codec<{ points: number; badges: readonly string[] }> = {
+ *   version: 2,
+ *   encode: (state) => new TextEncoder().encode(JSON.stringify(state)),
+ *   decode: (bytes, version) => {
+ *     const state = JSON.parse(new TextDecoder().decode(bytes));
+ *     return version === 1 ? { points: state.points, badges: [] } : state;
+ *   },
+ * };
+ * ```
+ */
 export interface Codec<S> {
   readonly version: number;
   encode(state: S): Uint8Array;

@@ -2,7 +2,15 @@ import type { Duration } from "../duration.js";
 import { durationMs } from "../duration.js";
 import { requireArgument } from "../errors.js";
 
-/** How long a key's state lives: `after` its last write (default), its creation, or its last read or write; by event time. */
+/**
+ * How long a key's state lives: `after` its last write (default), its creation, or its last read or write; by event time.
+ *
+ * @example
+ * ```ts
+ * import { valueState } from "@millrace/core";
+ * const session = valueState<string>({ ttl: { after: "30m", from: "read" } });
+ * ```
+ */
 export interface TtlOptions {
   readonly after: Duration;
   readonly from?: "write" | "create" | "read";
