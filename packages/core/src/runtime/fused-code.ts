@@ -9,8 +9,26 @@ let written = 0;
  * functions come in as parameters. Throws an EvalError where code generation is disallowed.
  */
 export function generateLoop(steps: readonly Step[], tracking: Tracking): Loop {
-  const make = new Function("steps", "inChunks", new LoopSource(steps, tracking).text(++written)) as LoopFactory;
+  const make = new Function("steps", "inChunks", sourceOf(steps, tracking, ++written)) as LoopFactory;
   return make(steps, inChunks);
+}
+
+/**
+ * With folds there are two loops, chosen for each batch: one for accumulators that are numbers. In it they are numbers from the start,
+ * so V8 keeps them in a register; one that may be anything would be allocated anew for each value.
+ */
+function sourceOf(steps: readonly Step[], tracking: Tracking, number: number): string {
+  const folds = [...steps.keys()].filter((k) => steps[k]?.kind === "fold");
+  const held = folds.map((k) => `g${k}`).join(", ");
+  const choice = `return function choose(values, pass) {
+  const ${folds.map((k) => `g${k} = steps[${k}].load()`).join(", ")};
+  const numbers = ${folds.map((k) => `g${k} !== undefined && typeof g${k}.state === "number"`).join(" && ")};
+  if (numbers) ofNumbers(values, pass, ${held}); else loop(values, pass, ${held});
+};`;
+  return `"use strict"; // ${number}
+${new LoopSource(steps, tracking, false).text("loop")}
+${folds.length === 0 ? "return loop;" : `${new LoopSource(steps, tracking, true).text("ofNumbers")}\n${choice}`}
+//# sourceURL=millrace-loop-${number}.js`;
 }
 
 type LoopFactory = (steps: readonly Step[], chunks: typeof inChunks) => Loop;
@@ -22,19 +40,23 @@ class LoopSource {
   readonly #multiplies: boolean;
   readonly #keepsNewest: boolean;
   readonly #levels: number;
+  /** Every accumulator is a number and there already. */
+  readonly #ofNumbers: boolean;
 
-  constructor(steps: readonly Step[], tracking: Tracking) {
+  constructor(steps: readonly Step[], tracking: Tracking, ofNumbers: boolean) {
     this.#steps = steps;
     this.#tracking = tracking;
+    this.#ofNumbers = ofNumbers;
     this.#keepsNewest = steps.at(-1)?.kind === "newest";
     this.#multiplies = multiplies(steps) && !this.#keepsNewest;
     this.#levels = 1 + steps.filter(({ kind }) => kind === "flatMap").length;
   }
 
-  text(number: number): string {
-    return `"use strict"; // ${number}
-${this.#parameters()}
-return function loop(values, pass) {
+  /** A function of that name. */
+  text(name: string): string {
+    const held = this.#each((step, k) => (step.kind === "fold" ? `, g${k}` : ""));
+    return `${this.#functions(name)}
+function ${name}(values, pass${held}) {
   let s = ${OUTSIDE}, m = 0, start = 0, r;
   ${this.#locals()}
   const l0 = values;
@@ -42,12 +64,12 @@ return function loop(values, pass) {
 ${this.#level(0, 0)}
   }
   ${this.#results()}
-};
-//# sourceURL=millrace-loop-${number}.js`;
+}`;
   }
 
-  /** The functions as constants of the enclosing function: V8 sees that they never change. */
-  #parameters(): string {
+  /** The functions of the steps as constants of the enclosing function: V8 sees that they never change. */
+  #functions(name: string): string {
+    if (this.#ofNumbers) return `// ${name}: the functions are there already`;
     return this.#each((step, k) => {
       if (step.kind === "map") return `const f${k} = steps[${k}].fn, h${k} = steps[${k}].refuse;`;
       if (step.kind === "flatMap") return `const f${k} = steps[${k}].fn, h${k} = steps[${k}].iterate;`;
@@ -57,23 +79,21 @@ ${this.#level(0, 0)}
 
   /** Everything in local variables: one in a closure's context would cost an allocation for each number written. */
   #locals(): string {
-    const room = this.#multiplies
-      ? `Math.min(${MAX_BATCH}, 2 * values.length)`
-      : this.#keepsNewest
-        ? "1"
-        : "values.length";
+    const room = this.#multiplies ? `Math.min(${MAX_BATCH}, 2 * values.length)` : "values.length";
+    // Begun with a number: a variable that may also be undefined would make V8 allocate each number put into it.
+    const results = this.#keepsNewest
+      ? `let newest = 0; ${this.#path((place) => `let ${place} = 0;`)}`
+      : `let out = new Array(${room}); ${this.#columns((name) => `let ${name} = [];`)}`;
     const levels = Array.from({ length: this.#levels }, (_, level) => {
       const nested = level === 0 ? "" : `, l${level}, more${level}`;
       return `let i${level} = 0, v${level}${nested};`;
     });
     const state = this.#each((step, k) => {
-      if (step.kind === "fold")
-        return `const g${k} = steps[${k}].load(); let has${k} = g${k} !== undefined, a${k} = has${k} ? g${k}.state : undefined;`;
+      if (step.kind === "fold" && this.#ofNumbers) return `let a${k} = +g${k}.state;`;
+      if (step.kind === "fold") return `let has${k} = g${k} !== undefined, a${k} = has${k} ? g${k}.state : undefined;`;
       return step.kind === "filter" || step.kind === "flatMap" ? `let c${k} = 0;` : "";
     });
-    return [`let out = new Array(${room});`, this.#columns((name) => `let ${name} = [];`), ...levels, state].join(
-      "\n  ",
-    );
+    return [results, ...levels, state].join("\n  ");
   }
 
   /** A loop over `l<level>` with the steps from the `k`-th on, up to the next flatMap. The try stands outside of the loop. */
@@ -109,12 +129,17 @@ ${this.#from(level, k)}
       case "tap":
         return `s = ${k}; f${k}(${v});\n${this.#from(level, k + 1)}`;
       case "fold":
-        return `s = ${k}; if (has${k}) a${k} = f${k}(a${k}, ${v}); else { a${k} = ${v}; has${k} = true; } ${v} = a${k};\n${this.#from(level, k + 1)}`;
+        return `s = ${k}; ${this.#fold(k, v)} ${v} = a${k};\n${this.#from(level, k + 1)}`;
       case "flatMap":
         return this.#flatMap(level, k);
       default:
         return this.#from(level, k + 1);
     }
+  }
+
+  #fold(k: number, v: string): string {
+    const next = `a${k} = f${k}(a${k}, ${v});`;
+    return this.#ofNumbers ? next : `if (has${k}) ${next} else { a${k} = ${v}; has${k} = true; }`;
   }
 
   /** An array is looped over as it is; anything else in arrays, so that one that fails half way has given nothing. */
@@ -149,11 +174,11 @@ ${this.#level(inner, k + 1)}
   }
 
   #push(level: number): string {
+    if (this.#keepsNewest) return `newest = v${level}; m = 1; ${this.#path((place, each) => `${place} = i${each};`)}`;
     const room = this.#multiplies ? `if (m === ${MAX_BATCH}) { ${this.#leave()} }` : "";
-    const only = this.#keepsNewest ? "m = 0;" : "";
     const children = Array.from({ length: this.#levels - 1 }, (_, each) => `n${each}[m] = i${each + 1};`);
     const columns = [this.#tracking.places ? "places[m] = i0;" : "", ...(this.#tracking.children ? children : [])];
-    return `${room}${only}\n${columns.join(" ")}\nout[m++] = v${level};`;
+    return `${room}\n${columns.join(" ")}\nout[m++] = v${level};`;
   }
 
   /** The array is full: what was emitted makes room. Nobody wants more: all nested iterables are closed on the way out. */
@@ -167,21 +192,31 @@ start = 0; ${this.#reload()}`;
   /** Hands the local variables over. */
   #results(): string {
     const state = this.#each((step, k) => {
-      if (step.kind === "fold") return `if (has${k}) steps[${k}].save(a${k});`;
+      if (step.kind === "fold") return `${this.#ofNumbers ? "" : `if (has${k}) `}steps[${k}].save(a${k});`;
       return step.kind === "filter" || step.kind === "flatMap" ? `pass.left[${k}] += c${k}; c${k} = 0;` : "";
     });
-    return `pass.out = out; pass.size = m; ${this.#columns((name, field) => `${field} = ${name};`)} ${state}`;
+    const columns = this.#columns((name, field) => `${field} = ${name};`);
+    const newest = this.#columns((_, field, each) => `${field} = [p${each}];`);
+    const out = this.#keepsNewest ? `pass.out = m === 0 ? [] : [newest]; ${newest}` : `pass.out = out; ${columns}`;
+    return `${out} pass.size = m; ${state}`;
   }
 
   #reload(): string {
     return `out = pass.out; ${this.#columns((name, field) => `${name} = ${field};`)}`;
   }
 
-  /** The columns that are kept: the name of the local variable and of the field of the pass. */
-  #columns(text: (name: string, field: string) => string): string {
-    const children = Array.from({ length: this.#levels - 1 }, (_, each) => text(`n${each}`, `pass.children[${each}]`));
+  /** Where the newest result comes from. */
+  #path(text: (place: string, each: number) => string): string {
+    return this.#columns((_name, _field, each) => text(`p${each}`, each));
+  }
+
+  /** The columns that are kept: the local variable, the field of the pass, and at which level it is counted. */
+  #columns(text: (name: string, field: string, level: number) => string): string {
+    const children = Array.from({ length: this.#levels - 1 }, (_, each) =>
+      text(`n${each}`, `pass.children[${each}]`, each + 1),
+    );
     return [
-      this.#tracking.places ? text("places", "pass.places") : "",
+      this.#tracking.places ? text("places", "pass.places", 0) : "",
       ...(this.#tracking.children ? children : []),
     ].join(" ");
   }
