@@ -36,7 +36,7 @@ export {
   type WriteOutcome,
 } from "./connector.js";
 export { type Duration, durationMs, durationOrZeroMs, type SignedDuration } from "./duration.js";
-export { type Element, type Key, type Origin, originId, type StreamTypeError } from "./element.js";
+export { deliveryId, type Element, type Key, type Origin, originId, type StreamTypeError } from "./element.js";
 export { type ErrorCode, messageOf, requireArgument, StreamError } from "./errors.js";
 export { from } from "./from.js";
 export type { TaskMode, TopologyDescription } from "./graph/describe.js";
@@ -49,6 +49,7 @@ export { fileSource } from "./io/file-source.js";
 export { intervalSource } from "./io/interval-source.js";
 export { type PushSource, type PushSourceOptions, pushSource } from "./io/push-source.js";
 export type { Metrics } from "./metrics/metrics.js";
+export type { AsyncOrder } from "./operators/async-order.js";
 export type { ProcessContext, ProcessSpec, StateSpec } from "./operators/process.js";
 export type { StatefulSpec } from "./operators/stateful.js";
 export type { ThrottleLimit } from "./operators/throttle.js";
