@@ -32,6 +32,7 @@ import { type ThrottleLimit, throttle } from "./operators/throttle.js";
 import { unkeyed } from "./operators/unkeyed.js";
 import { zip, zipWith } from "./operators/zip.js";
 import type { BatchPolicy, CallContext } from "./policy.js";
+import { startRun } from "./runtime/run.js";
 import type { RunOptions } from "./runtime/run-options.js";
 import { BRANCH, LATE, MAIN, type OperatorSpec } from "./stage.js";
 import type {
@@ -49,7 +50,7 @@ import type {
   WatermarkOptions,
   WindowOptions,
 } from "./stream.js";
-import { BRANCH_NAME, sinksOf, type Topology, topologyOf } from "./topology.js";
+import { BRANCH_NAME, graphOf, sinksOf, type Topology, topologyOf } from "./topology.js";
 import { WindowedBuilder } from "./windowed-builder.js";
 import { join } from "./windows/join.js";
 import { session } from "./windows/session.js";
@@ -300,7 +301,8 @@ class StreamBuilder<K extends Key, T> implements KeyedStream<K, T> {
     return sink.count;
   }
   [Symbol.asyncIterator](): AsyncIterator<T> {
-    return iterateRun<T>((sink) => this.to(sink).start());
+    // The loop is thrown what ends the run, so it need not be logged.
+    return iterateRun<T>((sink) => startRun(graphOf(this.to(sink)), {}, { awaited: true }));
   }
 
   through<U>(spec: OperatorSpec, traits: Partial<Traits>): KeyedStream<K, U> {
