@@ -11,9 +11,16 @@ describe("assignPartitions", () => {
       { id: "a", held: [] },
     ];
     expect(assignPartitions("all-to-one", members, numbers(3))).toEqual(new Map([["b", [0, 1, 2]]]));
-    expect(assignPartitions("all-to-one", [{ id: "b", held: [] }, { id: "a", held: [] }], [0])).toEqual(
-      new Map([["a", [0]]]),
-    );
+    expect(
+      assignPartitions(
+        "all-to-one",
+        [
+          { id: "b", held: [] },
+          { id: "a", held: [] },
+        ],
+        [0],
+      ),
+    ).toEqual(new Map([["a", [0]]]));
   });
 
   it("gives every partition to exactly one member, in shares that differ by at most one, whatever was held", () => {
@@ -32,13 +39,22 @@ describe("assignPartitions", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 6 }), (count, size) => {
         const ids = numbers(size).map((i) => `m${i}`);
-        const before = assignPartitions("spread", ids.map((id) => ({ id, held: [] })), numbers(count));
+        const before = assignPartitions(
+          "spread",
+          ids.map((id) => ({ id, held: [] })),
+          numbers(count),
+        );
         const members = [{ id: "a", held: [] }, ...ids.map((id) => ({ id, held: before.get(id) ?? [] }))];
         const after = assignPartitions("spread", members, numbers(count));
         const moved = ids.flatMap((id) => (before.get(id) ?? []).filter((n) => !after.get(id)?.includes(n)));
         expect(moved.length).toBe(after.get("a")?.length);
-        const left = assignPartitions("spread", members.slice(2).map(({ id }) => ({ id, held: after.get(id) ?? [] })), numbers(count));
-        for (const { id } of members.slice(2)) expect(left.get(id)).toEqual(expect.arrayContaining([...(after.get(id) ?? [])]));
+        const left = assignPartitions(
+          "spread",
+          members.slice(2).map(({ id }) => ({ id, held: after.get(id) ?? [] })),
+          numbers(count),
+        );
+        for (const { id } of members.slice(2))
+          expect(left.get(id)).toEqual(expect.arrayContaining([...(after.get(id) ?? [])]));
       }),
     );
   });

@@ -23,13 +23,24 @@ export async function requireCodec(kind: Compression): Promise<void> {
   try {
     codecs[KINDS[kind]]?.();
   } catch (cause) {
-    throw new WriteError("fatal", "E_REDPANDA_CODEC", `compression "${kind}" is not there: kafkajs brings only gzip. Register it with registerCodec("${kind}", …), see the README`, { cause });
+    throw new WriteError(
+      "fatal",
+      "E_REDPANDA_CODEC",
+      `compression "${kind}" is not there: kafkajs brings only gzip. Register it with registerCodec("${kind}", …), see the README`,
+      { cause },
+    );
   }
 }
 
 async function registerNodeZstd(): Promise<void> {
-  const zlib = (await import("node:zlib")) as unknown as { zstdCompressSync?(data: Buffer): Buffer; zstdDecompressSync?(data: Buffer): Buffer };
+  const zlib = (await import("node:zlib")) as unknown as {
+    zstdCompressSync?(data: Buffer): Buffer;
+    zstdDecompressSync?(data: Buffer): Buffer;
+  };
   const { zstdCompressSync, zstdDecompressSync } = zlib;
   if (zstdCompressSync === undefined || zstdDecompressSync === undefined) return;
-  registerCodec("zstd", { compress: async ({ buffer }) => zstdCompressSync(buffer), decompress: async (buffer) => zstdDecompressSync(buffer) });
+  registerCodec("zstd", {
+    compress: async ({ buffer }) => zstdCompressSync(buffer),
+    decompress: async (buffer) => zstdDecompressSync(buffer),
+  });
 }

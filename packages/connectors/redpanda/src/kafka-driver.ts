@@ -91,7 +91,9 @@ export interface TransactionalOptions {
 /** Writes in transactions, one at a time. After any error it is of no more use: only a new one knows where it stands. */
 export interface KafkaTransactionalProducer {
   /** All messages, or none for those who read committed ones. */
-  transact(sends: readonly { readonly target: TopicPartition; readonly messages: readonly OutgoingMessage[] }[]): Promise<void>;
+  transact(
+    sends: readonly { readonly target: TopicPartition; readonly messages: readonly OutgoingMessage[] }[],
+  ): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -122,7 +124,14 @@ export interface KafkaAdmin {
   /** The first offset at or after a time, of each partition. */
   offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, bigint>>;
   committed(groupId: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
-  createTopic(topic: string, options: { readonly partitions: number; readonly replicas: number; readonly config: Readonly<Record<string, string>> }): Promise<boolean>;
+  createTopic(
+    topic: string,
+    options: {
+      readonly partitions: number;
+      readonly replicas: number;
+      readonly config: Readonly<Record<string, string>>;
+    },
+  ): Promise<boolean>;
   deleteTopic(topic: string): Promise<void>;
   ping(): Promise<void>;
 }

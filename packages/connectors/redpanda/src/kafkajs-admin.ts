@@ -43,7 +43,10 @@ export class KafkajsAdmin implements KafkaAdmin {
   }
 
   async config(topic: string): Promise<ReadonlyMap<string, string>> {
-    const { resources } = await this.#admin.describeConfigs({ includeSynonyms: false, resources: [{ type: TOPIC_RESOURCE, name: topic }] });
+    const { resources } = await this.#admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: TOPIC_RESOURCE, name: topic }],
+    });
     return new Map((resources[0]?.configEntries ?? []).map(({ configName, configValue }) => [configName, configValue]));
   }
 
@@ -54,12 +57,26 @@ export class KafkajsAdmin implements KafkaAdmin {
 
   async committed(groupId: string, topic: string): Promise<ReadonlyMap<number, bigint>> {
     const [found] = await this.#admin.fetchOffsets({ groupId, topics: [topic] });
-    return new Map((found?.partitions ?? []).filter(({ offset }) => Number(offset) >= 0).map(({ partition, offset }) => [partition, BigInt(offset)]));
+    return new Map(
+      (found?.partitions ?? [])
+        .filter(({ offset }) => Number(offset) >= 0)
+        .map(({ partition, offset }) => [partition, BigInt(offset)]),
+    );
   }
 
-  async createTopic(topic: string, { partitions, replicas, config }: { readonly partitions: number; readonly replicas: number; readonly config: Readonly<Record<string, string>> }): Promise<boolean> {
+  async createTopic(
+    topic: string,
+    {
+      partitions,
+      replicas,
+      config,
+    }: { readonly partitions: number; readonly replicas: number; readonly config: Readonly<Record<string, string>> },
+  ): Promise<boolean> {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
-    return this.#admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: partitions, replicationFactor: replicas, configEntries }] });
+    return this.#admin.createTopics({
+      waitForLeaders: true,
+      topics: [{ topic, numPartitions: partitions, replicationFactor: replicas, configEntries }],
+    });
   }
 
   deleteTopic(topic: string): Promise<void> {

@@ -45,7 +45,12 @@ export class KafkajsConsumer implements KafkaConsumer {
     await consumer.connect();
     await consumer.subscribe({ topics: [...topics], fromBeginning: true });
     // The values have gone their way when the fetch came back. This only lets kafkajs note how far it is.
-    await consumer.run({ autoCommit: false, eachBatchAutoResolve: true, partitionsConsumedConcurrently: 16, eachBatch: async () => {} });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: true,
+      partitionsConsumedConcurrently: 16,
+      eachBatch: async () => {},
+    });
   }
 
   pause(partitions: readonly TopicPartition[]): void {
@@ -62,10 +67,13 @@ export class KafkajsConsumer implements KafkaConsumer {
 
   async commit(offsets: readonly (TopicPartition & { readonly offset: bigint })[]): Promise<void> {
     // consumer.commitOffsets() would do nothing, silently, while it does not run, and try again under the next generation.
-    if (this.#group === undefined) throw new WriteError("transient", "E_REDPANDA_CONNECTION", "the consumer is not in its group now");
+    if (this.#group === undefined)
+      throw new WriteError("transient", "E_REDPANDA_CONNECTION", "the consumer is not in its group now");
     const topics = byTopic(offsets).map(({ topic }) => ({
       topic,
-      partitions: offsets.filter((one) => one.topic === topic).map(({ partition, offset }) => ({ partition, offset: String(offset) })),
+      partitions: offsets
+        .filter((one) => one.topic === topic)
+        .map(({ partition, offset }) => ({ partition, offset: String(offset) })),
     }));
     await this.#group.commitOffsets({ topics });
   }
@@ -99,15 +107,40 @@ export class KafkajsConsumer implements KafkaConsumer {
       return {
         name,
         version: 1,
-        protocol: ({ topics }) => ({ name, metadata: AssignerProtocol.MemberMetadata.encode({ version: 1, topics, userData: Buffer.from(JSON.stringify([...new Set(this.#held.map(({ partition }) => partition))])) }) }),
+        protocol: ({ topics }) => ({
+          name,
+          metadata: AssignerProtocol.MemberMetadata.encode({
+            version: 1,
+            topics,
+            userData: Buffer.from(JSON.stringify([...new Set(this.#held.map(({ partition }) => partition))])),
+          }),
+        }),
         assign: async ({ members, topics }) => {
-          const all = topics.flatMap((topic) => cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ topic, partition: partitionId })));
+          const all = topics.flatMap((topic) =>
+            cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ topic, partition: partitionId })),
+          );
           const group = members.map(({ memberId, memberMetadata }) => ({ id: memberId, held: heldOf(memberMetadata) }));
-          const shares = assignPartitions(mode, group, [...new Set(all.map(({ partition }) => partition))].sort((a, b) => a - b));
+          const shares = assignPartitions(
+            mode,
+            group,
+            [...new Set(all.map(({ partition }) => partition))].sort((a, b) => a - b),
+          );
           return members.map(({ memberId }) => {
             const own = new Set(shares.get(memberId) ?? []);
-            const assignment = Object.fromEntries(byTopic(all.filter(({ partition }) => own.has(partition))).map(({ topic, partitions }) => [topic, partitions]));
-            return { memberId, memberAssignment: AssignerProtocol.MemberAssignment.encode({ version: 1, assignment, userData: Buffer.alloc(0) }) };
+            const assignment = Object.fromEntries(
+              byTopic(all.filter(({ partition }) => own.has(partition))).map(({ topic, partitions }) => [
+                topic,
+                partitions,
+              ]),
+            );
+            return {
+              memberId,
+              memberAssignment: AssignerProtocol.MemberAssignment.encode({
+                version: 1,
+                assignment,
+                userData: Buffer.alloc(0),
+              }),
+            };
           });
         },
       };

@@ -1,6 +1,18 @@
 import { Kafka, type KafkaConfig, logLevel } from "kafkajs";
 import { requireCodec } from "./codecs.js";
-import type { BrokerConnection, ConsumerOptions, DriverFactory, KafkaAdmin, KafkaConsumer, KafkaDriver, KafkaLogReader, KafkaProducer, KafkaTransactionalProducer, ProducerOptions, TransactionalOptions } from "./kafka-driver.js";
+import type {
+  BrokerConnection,
+  ConsumerOptions,
+  DriverFactory,
+  KafkaAdmin,
+  KafkaConsumer,
+  KafkaDriver,
+  KafkaLogReader,
+  KafkaProducer,
+  KafkaTransactionalProducer,
+  ProducerOptions,
+  TransactionalOptions,
+} from "./kafka-driver.js";
 import { KafkajsAdmin } from "./kafkajs-admin.js";
 import { KafkajsConsumer } from "./kafkajs-consumer.js";
 import { patchIdleTimers } from "./kafkajs-idle-timers.js";

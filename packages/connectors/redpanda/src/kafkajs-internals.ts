@@ -28,13 +28,27 @@ export interface RawBatch {
 export interface RawGroup {
   readonly cluster: object;
   fetch(nodeId: string): Promise<RawBatch[]>;
-  commitOffsets(offsets: { readonly topics: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }[] }): Promise<void>;
+  commitOffsets(offsets: {
+    readonly topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+    }[];
+  }): Promise<void>;
 }
 
 export interface RawBroker {
   fetch(request: object): Promise<{ readonly responses: readonly { readonly partitions: readonly object[] }[] }>;
-  listOffsets(request: { readonly isolationLevel: 0 | 1; readonly topics: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly timestamp: number }[] }[] }): Promise<{
-    readonly responses: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }[];
+  listOffsets(request: {
+    readonly isolationLevel: 0 | 1;
+    readonly topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number; readonly timestamp: number }[];
+    }[];
+  }): Promise<{
+    readonly responses: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+    }[];
   }>;
 }
 
@@ -49,7 +63,11 @@ export interface RawCluster {
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Readonly<Record<string, readonly number[]>>;
 }
 
-export const RawBatch = require("kafkajs/src/consumer/batch") as new (topic: string, fetchedOffset: string, data: object) => RawBatch;
+export const RawBatch = require("kafkajs/src/consumer/batch") as new (
+  topic: string,
+  fetchedOffset: string,
+  data: object,
+) => RawBatch;
 
 /** What a consumer of ours is told of each answer to a fetch. */
 export interface FetchWatch {
@@ -83,7 +101,12 @@ export function watchFetches(cluster: object, watch: FetchWatch): void {
 /** The connections of a new consumer, which is never run. */
 export function rawCluster(kafka: Kafka): RawCluster {
   let found: Cluster | undefined;
-  const unused = { name: "unused", version: 0, assign: async () => [], protocol: () => ({ name: "unused", metadata: Buffer.alloc(0) }) };
+  const unused = {
+    name: "unused",
+    version: 0,
+    assign: async () => [],
+    protocol: () => ({ name: "unused", metadata: Buffer.alloc(0) }),
+  };
   kafka.consumer({
     groupId: "unused",
     partitionAssigners: [

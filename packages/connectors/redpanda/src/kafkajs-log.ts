@@ -1,4 +1,4 @@
-import { type Kafka } from "kafkajs";
+import type { Kafka } from "kafkajs";
 import type { KafkaBatch, KafkaLogReader, TopicOffsets, TopicPartition } from "./kafka-driver.js";
 import { RawBatch, type RawCluster, rawCluster } from "./kafkajs-internals.js";
 import { batchOf } from "./kafkajs-messages.js";
@@ -18,7 +18,11 @@ export class KafkajsLog implements KafkaLogReader {
     this.#cluster = rawCluster(kafka);
   }
 
-  async fetch({ topic, partition }: TopicPartition, offset: bigint, maxWaitMs: number): Promise<KafkaBatch | undefined> {
+  async fetch(
+    { topic, partition }: TopicPartition,
+    offset: bigint,
+    maxWaitMs: number,
+  ): Promise<KafkaBatch | undefined> {
     const leader = Object.keys((await this.#leaders(topic, [partition])) ?? {})[0] as string;
     const raw = await this.#atLeader(async () => {
       const broker = await this.#cluster.findBroker({ nodeId: leader });
@@ -36,14 +40,24 @@ export class KafkajsLog implements KafkaLogReader {
   }
 
   async offsets(topic: string, partitions: readonly number[]): Promise<readonly TopicOffsets[]> {
-    const found = new Map<number, { low: bigint; stable: bigint; high: bigint }>(partitions.map((partition) => [partition, { low: 0n, stable: 0n, high: 0n }]));
+    const found = new Map<number, { low: bigint; stable: bigint; high: bigint }>(
+      partitions.map((partition) => [partition, { low: 0n, stable: 0n, high: 0n }]),
+    );
     const leaders = await this.#leaders(topic, partitions);
     await this.#atLeader(async () => {
       for (const [nodeId, own] of Object.entries(leaders)) {
         const broker = await this.#cluster.findBroker({ nodeId });
-        const ask = async (field: "low" | "stable" | "high", timestamp: number, isolationLevel: 0 | 1): Promise<void> => {
-          const { responses } = await broker.listOffsets({ isolationLevel, topics: [{ topic, partitions: own.map((partition) => ({ partition, timestamp })) }] });
-          for (const { partition, offset } of responses[0]?.partitions ?? []) (found.get(partition) as Record<typeof field, bigint>)[field] = BigInt(offset);
+        const ask = async (
+          field: "low" | "stable" | "high",
+          timestamp: number,
+          isolationLevel: 0 | 1,
+        ): Promise<void> => {
+          const { responses } = await broker.listOffsets({
+            isolationLevel,
+            topics: [{ topic, partitions: own.map((partition) => ({ partition, timestamp })) }],
+          });
+          for (const { partition, offset } of responses[0]?.partitions ?? [])
+            (found.get(partition) as Record<typeof field, bigint>)[field] = BigInt(offset);
         };
         await ask("low", EARLIEST, READ_UNCOMMITTED);
         await ask("stable", LATEST, READ_COMMITTED);

@@ -18,7 +18,13 @@ export function batchOf(raw: RawBatch, quiet: boolean): KafkaBatch {
 }
 
 function messageOf({ key, value, headers, timestamp, offset }: RawMessage): KafkaMessage {
-  return { key: copy(key), value: copy(value), headers: headersOf(headers), timestamp: Number(timestamp), offset: BigInt(offset) };
+  return {
+    key: copy(key),
+    value: copy(value),
+    headers: headersOf(headers),
+    timestamp: Number(timestamp),
+    offset: BigInt(offset),
+  };
 }
 
 /** kafkajs gives slices of the whole answer, so one small value kept alive would keep up to 10 MB. */
@@ -33,7 +39,9 @@ function headersOf(headers: RawMessage["headers"]): Readonly<Record<string, Uint
   for (const name in headers) {
     const value = headers[name];
     // A header may stand several times: the last one counts, as in most clients' maps.
-    const last = Array.isArray(value) ? (value as readonly (Buffer | string)[])[value.length - 1] : (value as Buffer | string | undefined);
+    const last = Array.isArray(value)
+      ? (value as readonly (Buffer | string)[])[value.length - 1]
+      : (value as Buffer | string | undefined);
     if (last === undefined || last === null) continue;
     out ??= {};
     out[name] = typeof last === "string" ? new TextEncoder().encode(last) : new Uint8Array(last);
@@ -42,10 +50,25 @@ function headersOf(headers: RawMessage["headers"]): Readonly<Record<string, Uint
 }
 
 /** A message as kafkajs sends it. */
-export function outgoing({ key, value, headers, timestamp }: OutgoingMessage, partition: number): { partition: number; key: Buffer | null; value: Buffer | null; headers: Record<string, Buffer>; timestamp?: string } {
+export function outgoing(
+  { key, value, headers, timestamp }: OutgoingMessage,
+  partition: number,
+): {
+  partition: number;
+  key: Buffer | null;
+  value: Buffer | null;
+  headers: Record<string, Buffer>;
+  timestamp?: string;
+} {
   const own: Record<string, Buffer> = {};
   for (const name in headers) own[name] = view(headers[name] as Uint8Array);
-  return { partition, key: key === null ? null : view(key), value: value === null ? null : view(value), headers: own, ...(timestamp === undefined ? {} : { timestamp: String(timestamp) }) };
+  return {
+    partition,
+    key: key === null ? null : view(key),
+    value: value === null ? null : view(value),
+    headers: own,
+    ...(timestamp === undefined ? {} : { timestamp: String(timestamp) }),
+  };
 }
 
 /** The same bytes: kafkajs only reads them. */

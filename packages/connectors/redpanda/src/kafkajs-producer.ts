@@ -1,5 +1,13 @@
 import { CompressionTypes, type Kafka, type Producer } from "kafkajs";
-import type { Compression, KafkaProducer, KafkaTransactionalProducer, OutgoingMessage, ProducerOptions, TopicPartition, TransactionalOptions } from "./kafka-driver.js";
+import type {
+  Compression,
+  KafkaProducer,
+  KafkaTransactionalProducer,
+  OutgoingMessage,
+  ProducerOptions,
+  TopicPartition,
+  TransactionalOptions,
+} from "./kafka-driver.js";
 import { outgoing } from "./kafkajs-messages.js";
 
 /** Retries inside the client are few: the engine has its own, and a client that retries for minutes hides what is wrong. */
@@ -39,7 +47,13 @@ export class KafkajsProducer implements KafkaProducer {
     const current = this.#current;
     const producer = await current;
     try {
-      await producer.send({ topic, acks: -1, timeout: timeoutMs, compression: COMPRESSION[compression], messages: messages.map((message) => outgoing(message, partition)) });
+      await producer.send({
+        topic,
+        acks: -1,
+        timeout: timeoutMs,
+        compression: COMPRESSION[compression],
+        messages: messages.map((message) => outgoing(message, partition)),
+      });
     } catch (error) {
       // It takes its sequence number back: the next messages, if they are others, would pass for repetitions of these and be dropped.
       if (idempotent) this.#replace(current);
@@ -54,7 +68,12 @@ export class KafkajsProducer implements KafkaProducer {
 
   #create(): Promise<Producer> {
     const { idempotent } = this.#options;
-    const producer = this.#kafka.producer({ idempotent, maxInFlightRequests: idempotent ? 1 : 5, allowAutoTopicCreation: false, retry: { retries: CLIENT_RETRIES } });
+    const producer = this.#kafka.producer({
+      idempotent,
+      maxInFlightRequests: idempotent ? 1 : 5,
+      allowAutoTopicCreation: false,
+      retry: { retries: CLIENT_RETRIES },
+    });
     return producer.connect().then(() => producer);
   }
 
@@ -75,8 +94,18 @@ export class KafkajsProducer implements KafkaProducer {
 export class KafkajsTransactionalProducer implements KafkaTransactionalProducer {
   readonly #producer: Producer;
 
-  static async open(kafka: Kafka, { transactionalId, timeoutMs }: TransactionalOptions): Promise<KafkajsTransactionalProducer> {
-    const producer = kafka.producer({ transactionalId, transactionTimeout: timeoutMs, idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, retry: { retries: 8, initialRetryTime: 50, maxRetryTime: 1_000 } });
+  static async open(
+    kafka: Kafka,
+    { transactionalId, timeoutMs }: TransactionalOptions,
+  ): Promise<KafkajsTransactionalProducer> {
+    const producer = kafka.producer({
+      transactionalId,
+      transactionTimeout: timeoutMs,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      retry: { retries: 8, initialRetryTime: 50, maxRetryTime: 1_000 },
+    });
     await producer.connect();
     try {
       // kafkajs takes its producer id, which fences the former owner, only with its first transaction.
@@ -93,9 +122,16 @@ export class KafkajsTransactionalProducer implements KafkaTransactionalProducer 
     this.#producer = producer;
   }
 
-  async transact(sends: readonly { readonly target: TopicPartition; readonly messages: readonly OutgoingMessage[] }[]): Promise<void> {
+  async transact(
+    sends: readonly { readonly target: TopicPartition; readonly messages: readonly OutgoingMessage[] }[],
+  ): Promise<void> {
     const transaction = await this.#producer.transaction();
-    for (const { target, messages } of sends) await transaction.send({ topic: target.topic, acks: -1, messages: messages.map((message) => outgoing(message, target.partition)) });
+    for (const { target, messages } of sends)
+      await transaction.send({
+        topic: target.topic,
+        acks: -1,
+        messages: messages.map((message) => outgoing(message, target.partition)),
+      });
     await transaction.commit();
   }
 

@@ -72,8 +72,11 @@ export class MessageMaker<T> {
   #partitionOf(message: OutMessage): number {
     const { partitions, partitioner } = this.#plan;
     const named = message.partition === undefined ? partitioner?.(message, partitions) : Number(message.partition);
-    const partition = named ?? (message.key === undefined ? this.#turn++ % partitions : partitionOfKey(bytesOf(message.key), partitions));
-    if (!Number.isInteger(partition) || partition < 0 || partition >= partitions) throw new TypeError(`there is no partition ${message.partition ?? partition}: there are ${partitions}`);
+    const partition =
+      named ??
+      (message.key === undefined ? this.#turn++ % partitions : partitionOfKey(bytesOf(message.key), partitions));
+    if (!Number.isInteger(partition) || partition < 0 || partition >= partitions)
+      throw new TypeError(`there is no partition ${message.partition ?? partition}: there are ${partitions}`);
     return partition;
   }
 
@@ -100,7 +103,10 @@ export class MessageMaker<T> {
       bytes += name.length + (headers[name] as Uint8Array).length;
       fields += HEADER_BYTES;
     }
-    if (bytes + LEAST_BYTES > this.#plan.maxBytes && !this.#plan.compressed) throw new TooLarge(`a message of ${bytes} bytes is larger than the topic takes (max.message.bytes: ${this.#plan.maxBytes})`);
+    if (bytes + LEAST_BYTES > this.#plan.maxBytes && !this.#plan.compressed)
+      throw new TooLarge(
+        `a message of ${bytes} bytes is larger than the topic takes (max.message.bytes: ${this.#plan.maxBytes})`,
+      );
     return bytes + fields;
   }
 }
@@ -110,5 +116,7 @@ class TooLarge extends Error {}
 function bytesOf(data: Uint8Array | string): Uint8Array {
   if (typeof data === "string") return encoder.encode(data);
   if (data instanceof Uint8Array) return data;
-  throw new TypeError(`keys, values and headers of a message are bytes or text; one is of type ${data === null ? "null" : typeof data}`);
+  throw new TypeError(
+    `keys, values and headers of a message are bytes or text; one is of type ${data === null ? "null" : typeof data}`,
+  );
 }

@@ -1,5 +1,13 @@
 import { hostname } from "node:os";
-import { type Checkpoint, type CheckpointConnection, type CheckpointDelta, type CheckpointStore, requireArgument, type RuntimeContext, StreamError } from "@millrace/core";
+import {
+  type Checkpoint,
+  type CheckpointConnection,
+  type CheckpointDelta,
+  type CheckpointStore,
+  type RuntimeContext,
+  requireArgument,
+  StreamError,
+} from "@millrace/core";
 import { LAPSE_MS, TaskLease } from "./checkpoints/task-lease.js";
 import { type LeaseRecord, TaskView } from "./checkpoints/task-view.js";
 import type { KafkaDriver, KafkaLogReader } from "./kafka-driver.js";
@@ -44,9 +52,16 @@ const encoder = new TextEncoder();
  */
 export function redpandaCheckpoints(options: RedpandaCheckpointsOptions): CheckpointStore {
   const { topic = DEFAULT_TOPIC, partitions = DEFAULT_PARTITIONS } = options;
-  requireArgument(Number.isInteger(partitions) && partitions >= 1, `redpandaCheckpoints: partitions must be a whole number from 1; it is ${partitions}`);
+  requireArgument(
+    Number.isInteger(partitions) && partitions >= 1,
+    `redpandaCheckpoints: partitions must be a whole number from 1; it is ${partitions}`,
+  );
   const system = systemOf(options.brokers);
-  return { name: `${system}/${topic}`, system, connect: (context) => TopicCheckpoints.open(options, topic, partitions, context) };
+  return {
+    name: `${system}/${topic}`,
+    system,
+    connect: (context) => TopicCheckpoints.open(options, topic, partitions, context),
+  };
 }
 
 class TopicCheckpoints implements CheckpointConnection {
@@ -59,26 +74,53 @@ class TopicCheckpoints implements CheckpointConnection {
   readonly #leases = new Map<string, TaskLease>();
   #closing: Promise<void> | undefined;
 
-  static async open(options: RedpandaCheckpointsOptions, topic: string, partitions: number, context: RuntimeContext): Promise<TopicCheckpoints> {
+  static async open(
+    options: RedpandaCheckpointsOptions,
+    topic: string,
+    partitions: number,
+    context: RuntimeContext,
+  ): Promise<TopicCheckpoints> {
     const driver = driverOf(options, "redpandaCheckpoints");
     try {
       await driver.connect();
       let found = await driver.admin.partitions(topic);
       if (found === undefined) {
-        const config = { "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.2", "segment.bytes": String(64 * 1024 * 1024) };
+        const config = {
+          "cleanup.policy": "compact",
+          "min.cleanable.dirty.ratio": "0.2",
+          "segment.bytes": String(64 * 1024 * 1024),
+        };
         await driver.admin.createTopic(topic, { partitions, replicas: options.replicas ?? BROKER_DEFAULT, config });
         found = await driver.admin.partitions(topic);
       }
       const policy = (await driver.admin.config(topic)).get("cleanup.policy");
-      if (policy !== "compact") throw new StreamError("E_REDPANDA_CHECKPOINT_TOPIC", `topic "${topic}" has cleanup.policy ${policy}: state in it would be deleted with time. It must be "compact"`);
-      return new TopicCheckpoints(driver, await driver.log(), systemOf(options.brokers), topic, found?.length ?? partitions, context);
+      if (policy !== "compact")
+        throw new StreamError(
+          "E_REDPANDA_CHECKPOINT_TOPIC",
+          `topic "${topic}" has cleanup.policy ${policy}: state in it would be deleted with time. It must be "compact"`,
+        );
+      return new TopicCheckpoints(
+        driver,
+        await driver.log(),
+        systemOf(options.brokers),
+        topic,
+        found?.length ?? partitions,
+        context,
+      );
     } catch (error) {
       await driver.close().catch(() => {});
       throw error instanceof StreamError ? error : classify(error);
     }
   }
 
-  private constructor(driver: KafkaDriver, log: KafkaLogReader, system: string, topic: string, partitions: number, context: RuntimeContext) {
+  private constructor(
+    driver: KafkaDriver,
+    log: KafkaLogReader,
+    system: string,
+    topic: string,
+    partitions: number,
+    context: RuntimeContext,
+  ) {
     this.#driver = driver;
     this.#log = log;
     this.#system = system;
@@ -87,12 +129,16 @@ class TopicCheckpoints implements CheckpointConnection {
     this.#context = context;
   }
 
-  async lease(task: string, { wait = false, signal = this.#context.signal }: { readonly wait?: boolean; readonly signal?: AbortSignal } = {}): Promise<{ readonly number: number; readonly latest: Checkpoint | undefined }> {
+  async lease(
+    task: string,
+    { wait = false, signal = this.#context.signal }: { readonly wait?: boolean; readonly signal?: AbortSignal } = {},
+  ): Promise<{ readonly number: number; readonly latest: Checkpoint | undefined }> {
     const { clock } = this.#context;
     const place = { topic: this.#topic, partition: partitionOfKey(encoder.encode(task), this.#partitions) };
     const view = new TaskView(this.#log, this.#driver.admin, place, task, clock);
     for (;;) {
-      if (signal.aborted) throw new StreamError("E_ABORTED", "the wait for a lease was given up", { cause: signal.reason });
+      if (signal.aborted)
+        throw new StreamError("E_ABORTED", "the wait for a lease was given up", { cause: signal.reason });
       try {
         await view.readToEnd();
         if (view.lease === undefined || isOver(view.lease, clock.now())) {
@@ -133,10 +179,17 @@ class TopicCheckpoints implements CheckpointConnection {
     return this.#closing;
   }
 
-  #taken(task: string, lease: TaskLease, view: TaskView): { readonly number: number; readonly latest: Checkpoint | undefined } {
+  #taken(
+    task: string,
+    lease: TaskLease,
+    view: TaskView,
+  ): { readonly number: number; readonly latest: Checkpoint | undefined } {
     this.#leases.set(task, lease);
     const head = view.head();
-    return { number: lease.number, latest: head === undefined ? undefined : { ...head, entries: () => view.pages(PAGE) } };
+    return {
+      number: lease.number,
+      latest: head === undefined ? undefined : { ...head, entries: () => view.pages(PAGE) },
+    };
   }
 
   #held(task: string, number: number): TaskLease {
@@ -175,5 +228,8 @@ function isAlive(pid: number): boolean {
 }
 
 function leaseHeld(topic: string, task: string, { host, pid, sinceMs }: LeaseRecord): StreamError {
-  return new StreamError("E_LEASE_HELD", `task "${task}" in topic "${topic}" is run by process ${pid} on ${host} since ${new Date(sinceMs).toISOString()}. Stop that run first; a lease whose process is gone lapses after ${LAPSE_MS / 1_000} s`);
+  return new StreamError(
+    "E_LEASE_HELD",
+    `task "${task}" in topic "${topic}" is run by process ${pid} on ${host} since ${new Date(sinceMs).toISOString()}. Stop that run first; a lease whose process is gone lapses after ${LAPSE_MS / 1_000} s`,
+  );
 }

@@ -13,6 +13,8 @@ const FATAL: ReadonlySet<string> = new Set([
   "INVALID_CONFIG",
   "INVALID_REQUIRED_ACKS",
 ]);
+const AUTH: ReadonlySet<string> = new Set(["KafkaJSSASLAuthenticationError", "PLT_KFK_AUTHENTICATION"]);
+const CODEC: ReadonlySet<string> = new Set(["KafkaJSNotImplemented", "PLT_KFK_UNSUPPORTED_COMPRESSION"]);
 const TOO_LARGE: ReadonlySet<string> = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
 
 /** Of which class a client's error is. */
@@ -21,23 +23,35 @@ export function classify(error: unknown): WriteError {
   const { type, name, retriable } = clientError(error);
   const text = messageOf(error);
   if (type !== undefined && TOO_LARGE.has(type)) return new WriteError("poison", "E_REDPANDA_TOO_LARGE", `the broker refused a batch as too large: ${text}`, { cause: error, atomic: true });
+  if (name !== undefined && AUTH.has(name)) return new WriteError("fatal", "E_REDPANDA_AUTH", `Redpanda refused the credentials: ${text}`, { cause: error });
   if (type !== undefined && FATAL.has(type)) return new WriteError("fatal", `E_REDPANDA_${type}`, `Redpanda: ${text}`, { cause: error });
-  if (name === "KafkaJSSASLAuthenticationError" || name === "KafkaJSUnsupportedMagicByteInMessageSet") return new WriteError("fatal", "E_REDPANDA_AUTH", `Redpanda refused the credentials: ${text}`, { cause: error });
-  if (name === "KafkaJSNotImplemented") return new WriteError("fatal", "E_REDPANDA_CODEC", `${text}: register the codec, see the README`, { cause: error });
+  if (name !== undefined && CODEC.has(name)) return new WriteError("fatal", "E_REDPANDA_CODEC", `${text}: register the codec, see the README`, { cause: error });
+  if (type === "OFFSET_OUT_OF_RANGE") return new WriteError("fatal", "E_REDPANDA_OFFSET_OUT_OF_RANGE", `Redpanda: ${text}`, { cause: error });
   if (type === "INVALID_RECORD" || type === "CORRUPT_MESSAGE" || retriable === false) return new WriteError("poison", `E_REDPANDA_${type ?? "REFUSED"}`, `Redpanda: ${text}`, { cause: error, atomic: true });
   return new WriteError("transient", "E_REDPANDA_CONNECTION", `Redpanda can not be reached or is not ready: ${text}`, { cause: error });
 }
 
 interface ClientError {
-  readonly type?: string;
-  readonly name?: string;
-  readonly retriable?: boolean;
-  readonly cause?: unknown;
+  readonly type: string | undefined;
+  readonly name: string | undefined;
+  readonly retriable: boolean | undefined;
 }
 
-/** kafkajs wraps an error once or twice on its way out: what the broker said is inside. */
-function clientError(error: unknown): ClientError {
-  let said = (error ?? {}) as ClientError;
-  for (let depth = 0; depth < 5 && said.type === undefined && said.cause instanceof Error; depth++) said = said.cause as ClientError;
-  return said;
+/** Both clients wrap an error once or twice on its way out: what the broker said is inside. */
+function clientError(error: unknown, depth = 0): ClientError {
+  const { type, apiId, name, code, retriable, canRetry, cause, errors } = (error ?? {}) as {
+    readonly type?: string;
+    readonly apiId?: string;
+    readonly name?: string;
+    readonly code?: unknown;
+    readonly retriable?: boolean;
+    readonly canRetry?: boolean;
+    readonly cause?: unknown;
+    readonly errors?: readonly unknown[];
+  };
+  const own: ClientError = { type: type ?? apiId, name: typeof code === "string" && code.startsWith("PLT_") ? code : name, retriable: retriable ?? canRetry };
+  if (own.type !== undefined || depth > 5 || (own.name !== undefined && (AUTH.has(own.name) || CODEC.has(own.name)))) return own;
+  const inner = [...(errors ?? []), ...(cause instanceof Error ? [cause] : [])].map((one) => clientError(one, depth + 1));
+  // Of several, the last is why it gave up.
+  return [...inner].reverse().find((one) => one.type !== undefined || (one.name !== undefined && (AUTH.has(one.name) || CODEC.has(one.name)))) ?? inner[inner.length - 1] ?? own;
 }

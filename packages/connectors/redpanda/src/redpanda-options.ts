@@ -8,6 +8,9 @@ export interface RedpandaConnection extends BrokerConnection {
 }
 
 export function driverOf(connection: RedpandaConnection, what: string): KafkaDriver {
-  requireArgument(Array.isArray(connection.brokers) && connection.brokers.length > 0, `${what}: brokers must name at least one broker, such as ["127.0.0.1:9092"]`);
+  requireArgument(
+    Array.isArray(connection.brokers) && connection.brokers.length > 0,
+    `${what}: brokers must name at least one broker, such as ["127.0.0.1:9092"]`,
+  );
   return (connection.driver ?? kafkajs())(connection);
 }

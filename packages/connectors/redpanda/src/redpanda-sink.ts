@@ -1,4 +1,14 @@
-import { type BatchPolicy, type Health, type OutMessage, requireArgument, type RuntimeContext, type Sink, type SinkConnection, type SinkWriter, WriteError } from "@millrace/core";
+import {
+  type BatchPolicy,
+  type Health,
+  type OutMessage,
+  type RuntimeContext,
+  requireArgument,
+  type Sink,
+  type SinkConnection,
+  type SinkWriter,
+  WriteError,
+} from "@millrace/core";
 import type { Compression, KafkaDriver, KafkaProducer } from "./kafka-driver.js";
 import { type EncodePlan, MessageMaker } from "./outgoing-messages.js";
 import { classify } from "./redpanda-errors.js";
@@ -55,7 +65,13 @@ export function redpandaSink<T>(options: RedpandaSinkOptions<T>): Sink<T> {
   const { topic, name = `redpanda:${topic}`, batch = DEFAULT_BATCH } = options;
   requireArgument(typeof topic === "string" && topic !== "", "redpandaSink: topic must be a topic's name");
   requireArgument(typeof options.encode === "function", "redpandaSink: encode must be a function");
-  return { name, writes: "append", system: systemOf(options.brokers), batch, connect: (context) => ProducerConnection.open(options, context) };
+  return {
+    name,
+    writes: "append",
+    system: systemOf(options.brokers),
+    batch,
+    connect: (context) => ProducerConnection.open(options, context),
+  };
 }
 
 class ProducerConnection<T> implements SinkConnection<T> {
@@ -72,11 +88,18 @@ class ProducerConnection<T> implements SinkConnection<T> {
     try {
       await driver.connect();
       const partitions = await driver.admin.partitions(topic);
-      if (partitions === undefined) throw new WriteError("fatal", "E_REDPANDA_TOPIC", `there is no topic "${topic}": make it first, see ensureTopic()`);
+      if (partitions === undefined)
+        throw new WriteError(
+          "fatal",
+          "E_REDPANDA_TOPIC",
+          `there is no topic "${topic}": make it first, see ensureTopic()`,
+        );
       // Who may write a topic need not be allowed to read its settings.
       const config = await driver.admin.config(topic).catch(() => new Map<string, string>());
       const transactional = context.transactionalSystem === systemOf(options.brokers);
-      const producer = transactional ? undefined : await driver.producer({ idempotent, compression, timeoutMs: sendTimeoutMs });
+      const producer = transactional
+        ? undefined
+        : await driver.producer({ idempotent, compression, timeoutMs: sendTimeoutMs });
       const maxBytes = Number(config.get("max.message.bytes") ?? DEFAULT_MAX_MESSAGE_BYTES);
       return new ProducerConnection(options, driver, producer, partitions.length, maxBytes);
     } catch (error) {
@@ -85,18 +108,34 @@ class ProducerConnection<T> implements SinkConnection<T> {
     }
   }
 
-  private constructor(options: RedpandaSinkOptions<T>, driver: KafkaDriver, producer: KafkaProducer | undefined, partitions: number, maxBytes: number) {
+  private constructor(
+    options: RedpandaSinkOptions<T>,
+    driver: KafkaDriver,
+    producer: KafkaProducer | undefined,
+    partitions: number,
+    maxBytes: number,
+  ) {
     const { topic, encode, partitioner, idHeader = DEFAULT_ID_HEADER, compression = "none" } = options;
     this.#options = options;
     this.#driver = driver;
     this.#producer = producer;
-    this.#plan = { topic, partitions, encode, partitioner, idHeader, maxBytes, compressed: producer !== undefined && compression !== "none" };
+    this.#plan = {
+      topic,
+      partitions,
+      encode,
+      partitioner,
+      idHeader,
+      maxBytes,
+      compressed: producer !== undefined && compression !== "none",
+    };
   }
 
   async open(): Promise<SinkWriter<T>> {
     const { topic, brokers, maxEpochBytes = DEFAULT_EPOCH_BYTES } = this.#options;
     const maker = new MessageMaker(this.#plan);
-    return this.#producer === undefined ? new TransactionalWriter(systemOf(brokers), topic, maker, maxEpochBytes) : new DirectWriter(this.#producer, topic, maker);
+    return this.#producer === undefined
+      ? new TransactionalWriter(systemOf(brokers), topic, maker, maxEpochBytes)
+      : new DirectWriter(this.#producer, topic, maker);
   }
 
   async health(): Promise<Health> {

@@ -49,7 +49,10 @@ export function redpandaSource<T>(options: RedpandaSourceOptions<T>): Source<T> 
   const { bufferBytes } = options;
   const choices = choicesOf(options.topic);
   requireArgument(typeof options.decode === "function", "redpandaSource: decode must be a function");
-  requireArgument(bufferBytes === undefined || (Number.isSafeInteger(bufferBytes) && bufferBytes > 0), `redpandaSource: bufferBytes must be a whole number from 1; it is ${bufferBytes}`);
+  requireArgument(
+    bufferBytes === undefined || (Number.isSafeInteger(bufferBytes) && bufferBytes > 0),
+    `redpandaSource: bufferBytes must be a whole number from 1; it is ${bufferBytes}`,
+  );
   return {
     name: options.name ?? choices.map(String).join("+"),
     partitioned: true,

@@ -20,5 +20,8 @@ export class SinkPayload {
 /** The payload of a sink, which must be of this store's cluster. */
 export function payloadOf(system: string, sink: string, payload: unknown): SinkPayload {
   if (payload instanceof SinkPayload && payload.system === system) return payload;
-  throw new StreamError("E_CHECKPOINT_STORE", `sink "${sink}" gave ${system} something to commit that is not its own: only sinks of @millrace/redpanda with the same brokers can write inside this store's commit`);
+  throw new StreamError(
+    "E_CHECKPOINT_STORE",
+    `sink "${sink}" gave ${system} something to commit that is not its own: only sinks of @millrace/redpanda with the same brokers can write inside this store's commit`,
+  );
 }

@@ -29,12 +29,24 @@ export function redpandaTopic(options: RedpandaTopicOptions): Topic {
 }
 
 /** Makes a topic if it is not there. True: it was made. */
-export async function ensureTopic(connection: RedpandaConnection, topic: string, options: { readonly partitions: number; readonly replicas?: number; readonly config?: Readonly<Record<string, string>> }): Promise<boolean> {
+export async function ensureTopic(
+  connection: RedpandaConnection,
+  topic: string,
+  options: {
+    readonly partitions: number;
+    readonly replicas?: number;
+    readonly config?: Readonly<Record<string, string>>;
+  },
+): Promise<boolean> {
   const driver = driverOf(connection, "ensureTopic");
   await driver.connect();
   try {
     if ((await driver.admin.partitions(topic)) !== undefined) return false;
-    return await driver.admin.createTopic(topic, { partitions: options.partitions, replicas: options.replicas ?? 1, config: options.config ?? {} });
+    return await driver.admin.createTopic(topic, {
+      partitions: options.partitions,
+      replicas: options.replicas ?? 1,
+      config: options.config ?? {},
+    });
   } finally {
     await driver.close();
   }

@@ -31,7 +31,9 @@ export class DirectWriter<T> implements SinkWriter<T> {
         // The order in a partition is kept: what follows a piece that failed is not sent before it.
         for (const [i, { messages, places }] of own.entries()) {
           await this.#send(partition, messages, places, outcomes);
-          const failed = places.map((place) => outcomes[place]).find((outcome) => outcome !== undefined && outcome !== "written" && outcome.class !== "poison");
+          const failed = places
+            .map((place) => outcomes[place])
+            .find((outcome) => outcome !== undefined && outcome !== "written" && outcome.class !== "poison");
           if (failed === undefined) continue;
           for (const later of own.slice(i + 1)) for (const place of later.places) outcomes[place] = failed;
           return;
@@ -45,7 +47,12 @@ export class DirectWriter<T> implements SinkWriter<T> {
   async close(): Promise<void> {}
 
   /** Halves what a broker refuses as too large or bad, in order, down to the message at fault. */
-  async #send(partition: number, messages: readonly OutgoingMessage[], places: readonly number[], outcomes: WriteOutcome[]): Promise<void> {
+  async #send(
+    partition: number,
+    messages: readonly OutgoingMessage[],
+    places: readonly number[],
+    outcomes: WriteOutcome[],
+  ): Promise<void> {
     try {
       await this.#producer.send({ topic: this.#topic, partition }, messages);
     } catch (error) {
@@ -56,7 +63,8 @@ export class DirectWriter<T> implements SinkWriter<T> {
         await this.#send(partition, messages.slice(middle), places.slice(middle), outcomes);
         return;
       }
-      for (const place of places) outcomes[place] = { class: failure.class, code: failure.code, message: failure.message };
+      for (const place of places)
+        outcomes[place] = { class: failure.class, code: failure.code, message: failure.message };
     }
   }
 }
@@ -82,11 +90,17 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
     const outcomes = new Array<WriteOutcome>(values.length).fill("written");
     const pieces = this.#maker.make(values, context, outcomes);
     let bytes = 0;
-    for (const { messages } of pieces) for (const { key, value } of messages) bytes += (key?.length ?? 0) + (value?.length ?? 0) + 64;
+    for (const { messages } of pieces)
+      for (const { key, value } of messages) bytes += (key?.length ?? 0) + (value?.length ?? 0) + 64;
     if (this.#bytes + bytes > this.#maxBytes)
-      throw new WriteError("fatal", "E_REDPANDA_EPOCH_TOO_LARGE", `topic "${this.#topic}": more than ${this.#maxBytes} bytes of messages wait for one checkpoint. Take checkpoints more often, or raise maxEpochBytes`);
+      throw new WriteError(
+        "fatal",
+        "E_REDPANDA_EPOCH_TOO_LARGE",
+        `topic "${this.#topic}": more than ${this.#maxBytes} bytes of messages wait for one checkpoint. Take checkpoints more often, or raise maxEpochBytes`,
+      );
     this.#bytes += bytes;
-    for (const { partition, messages } of pieces) this.#sends.push({ target: { topic: this.#topic, partition }, messages });
+    for (const { partition, messages } of pieces)
+      this.#sends.push({ target: { topic: this.#topic, partition }, messages });
     return outcomes;
   }
 

@@ -1,4 +1,14 @@
-import { type AssignmentListener, type Health, type Key, type Position, type SourceConnection, type SourceContext, type SourceReader, StreamError, WriteError } from "@millrace/core";
+import {
+  type AssignmentListener,
+  type Health,
+  type Key,
+  type Position,
+  type SourceConnection,
+  type SourceContext,
+  type SourceReader,
+  StreamError,
+  WriteError,
+} from "@millrace/core";
 import type { KafkaBatch, KafkaConsumer, KafkaDriver, TopicOffsets, TopicPartition } from "./kafka-driver.js";
 import { PartitionQueue } from "./partition-queue.js";
 import { partitionOfKey } from "./partitioner.js";
@@ -39,18 +49,34 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
   #polledAtMs: number;
   #closing: Promise<void> | undefined;
 
-  static async open<T>(options: RedpandaSourceOptions<T>, choices: readonly (string | RegExp)[], context: SourceContext): Promise<RedpandaSourceConnection<T>> {
+  static async open<T>(
+    options: RedpandaSourceOptions<T>,
+    choices: readonly (string | RegExp)[],
+    context: SourceContext,
+  ): Promise<RedpandaSourceConnection<T>> {
     const driver = driverOf(options, "redpandaSource");
     try {
       await driver.connect();
-      return new RedpandaSourceConnection(options, driver, context, new PartitionNames(choices), await findTopics(driver.admin, choices));
+      return new RedpandaSourceConnection(
+        options,
+        driver,
+        context,
+        new PartitionNames(choices),
+        await findTopics(driver.admin, choices),
+      );
     } catch (error) {
       await driver.close().catch(() => {});
       throw classify(error);
     }
   }
 
-  private constructor(options: RedpandaSourceOptions<T>, driver: KafkaDriver, context: SourceContext, names: PartitionNames, counts: Map<string, number>) {
+  private constructor(
+    options: RedpandaSourceOptions<T>,
+    driver: KafkaDriver,
+    context: SourceContext,
+    names: PartitionNames,
+    counts: Map<string, number>,
+  ) {
     this.#options = options;
     this.#driver = driver;
     this.#context = context;
@@ -59,7 +85,8 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
     this.#groupId = options.groupId ?? context.topology;
     this.#polledAtMs = context.clock.now();
     // Of several topics, a key does not tell which one it came from.
-    if (names.only !== undefined) this.partitionOf = (key, count) => String(partitionOfKey(encoder.encode(String(key)), count));
+    if (names.only !== undefined)
+      this.partitionOf = (key, count) => String(partitionOfKey(encoder.encode(String(key)), count));
   }
 
   async subscribe(listener: AssignmentListener): Promise<void> {
@@ -121,7 +148,14 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
       this.#queues.delete(partition);
       this.#consumer?.pause([place]);
     };
-    return new QueueReader({ queue, partition, topic: place.topic, stop: stopAt === "latest" ? end : undefined, decode, closed });
+    return new QueueReader({
+      queue,
+      partition,
+      topic: place.topic,
+      stop: stopAt === "latest" ? end : undefined,
+      decode,
+      closed,
+    });
   }
 
   async committed(partition: string): Promise<Position | undefined> {
@@ -140,7 +174,9 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
     // A broker takes the commit of a partition that belongs to another member by now: the generation tells.
     if (generation !== this.#generation) return;
     const offsets = [...positions]
-      .filter(([partition, position]) => this.#held.has(partition) && this.#committed.get(partition) !== BigInt(position))
+      .filter(
+        ([partition, position]) => this.#held.has(partition) && this.#committed.get(partition) !== BigInt(position),
+      )
       .map(([partition, position]) => ({ ...this.#names.placeOf(partition), offset: BigInt(position) }));
     if (offsets.length === 0) return;
     try {
@@ -217,7 +253,8 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
   /** Topics can be given more partitions while we run. */
   async #countAnew(partitions: readonly TopicPartition[]): Promise<void> {
     for (const { topic, partition } of partitions)
-      if (partition >= (this.#counts.get(topic) ?? 0)) this.#counts.set(topic, (await this.#driver.admin.partitions(topic))?.length ?? partition + 1);
+      if (partition >= (this.#counts.get(topic) ?? 0))
+        this.#counts.set(topic, (await this.#driver.admin.partitions(topic))?.length ?? partition + 1);
   }
 
   #onBatch(batch: KafkaBatch): void {
@@ -226,7 +263,11 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
 
   #onCrash(cause: Error): void {
     const { message } = classify(cause);
-    this.#failure = new StreamError("E_SOURCE", `the consumer of group "${this.#groupId}" crashed and does not come back: ${message}`, { cause });
+    this.#failure = new StreamError(
+      "E_SOURCE",
+      `the consumer of group "${this.#groupId}" crashed and does not come back: ${message}`,
+      { cause },
+    );
     for (const queue of this.#queues.values()) queue.fail(this.#failure);
     // With nothing to read nobody would notice.
     this.#listener?.failed?.(this.#failure);
@@ -239,7 +280,8 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
     // kafkajs has committed its own choice by now: what was committed before is put back, so that the next start fails as well, instead of going on behind a gap.
     const name = this.#names.nameOf(place);
     const before = this.#committed.get(name);
-    if (before !== undefined && this.#held.has(name)) await this.#consumer?.commit([{ ...place, offset: before }]).catch(() => {});
+    if (before !== undefined && this.#held.has(name))
+      await this.#consumer?.commit([{ ...place, offset: before }]).catch(() => {});
     queue.skipTo(this.#inRange(place, queue.fetchAt, offsets));
   }
 
@@ -251,7 +293,8 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
       throw classify(error);
     }
     const offsets = found.find((one) => one.partition === partition);
-    if (offsets === undefined) throw new WriteError("fatal", "E_REDPANDA_TOPIC", `topic "${topic}" has no partition ${partition}`);
+    if (offsets === undefined)
+      throw new WriteError("fatal", "E_REDPANDA_TOPIC", `topic "${topic}" has no partition ${partition}`);
     return offsets;
   }
 
@@ -259,7 +302,8 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
     const startAt = this.#options.startAt ?? this.#context.startAt;
     if (startAt === "earliest") return low;
     if (startAt === "latest") return end;
-    if (startAt instanceof Date) return (await this.#driver.admin.offsetsAt(place.topic, startAt.getTime())).get(place.partition) ?? end;
+    if (startAt instanceof Date)
+      return (await this.#driver.admin.offsetsAt(place.topic, startAt.getTime())).get(place.partition) ?? end;
     return startAt.get(this.#names.nameOf(place)) ?? low;
   }
 
@@ -267,10 +311,21 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
   #inRange({ topic, partition }: TopicPartition, wanted: bigint, { low, high }: TopicOffsets): bigint {
     if (wanted >= low && wanted <= high) return wanted;
     if (wanted < low && this.#options.onOutOfRange === "earliest") {
-      this.#context.logger.warn("messages are gone: reading on at the earliest", { topic, partition, wanted: String(wanted), earliest: String(low) });
+      this.#context.logger.warn("messages are gone: reading on at the earliest", {
+        topic,
+        partition,
+        wanted: String(wanted),
+        earliest: String(low),
+      });
       return low;
     }
-    const why = wanted < low ? 'Retention has deleted messages that were not read; onOutOfRange: "earliest" goes on without them' : "The topic was made anew: begin with an empty checkpoint store and another group";
-    throw new StreamError("E_REDPANDA_RANGE", `position ${wanted} of topic "${topic}", partition ${partition}, is not there: it holds ${low} to ${high}. ${why}`);
+    const why =
+      wanted < low
+        ? 'Retention has deleted messages that were not read; onOutOfRange: "earliest" goes on without them'
+        : "The topic was made anew: begin with an empty checkpoint store and another group";
+    throw new StreamError(
+      "E_REDPANDA_RANGE",
+      `position ${wanted} of topic "${topic}", partition ${partition}, is not there: it holds ${low} to ${high}. ${why}`,
+    );
   }
 }

@@ -60,9 +60,20 @@ export class QueueReader<T> implements SourceReader<T> {
         offsets.push(offset);
         times.push(timestamp);
       } catch (error) {
-        poison.push({ offset, raw: value ?? NO_BYTES, error: { code: "E_DECODE", message: `topic "${topic}": ${messageOf(error)}` } });
+        poison.push({
+          offset,
+          raw: value ?? NO_BYTES,
+          error: { code: "E_DECODE", message: `topic "${topic}": ${messageOf(error)}` },
+        });
       }
     }
-    return { values, offsets, times, bytes, position: String(queue.position), ...(poison.length === 0 ? {} : { poison }) };
+    return {
+      values,
+      offsets,
+      times,
+      bytes,
+      position: String(queue.position),
+      ...(poison.length === 0 ? {} : { poison }),
+    };
   }
 }

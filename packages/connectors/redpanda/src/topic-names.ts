@@ -8,7 +8,10 @@ export function choicesOf(topic: TopicChoice): readonly (string | RegExp)[] {
   const choices = Array.isArray(topic) ? (topic as readonly (string | RegExp)[]) : [topic as string | RegExp];
   requireArgument(choices.length > 0, "redpandaSource: topic must name at least one topic");
   for (const choice of choices)
-    requireArgument(choice instanceof RegExp || (typeof choice === "string" && choice !== ""), `redpandaSource: topic must be names or patterns; one is ${String(choice)}`);
+    requireArgument(
+      choice instanceof RegExp || (typeof choice === "string" && choice !== ""),
+      `redpandaSource: topic must be names or patterns; one is ${String(choice)}`,
+    );
   return choices;
 }
 
@@ -38,15 +41,28 @@ export class PartitionNames {
 }
 
 /** The topics that are there now, and how many partitions each has. A name without a topic, or a pattern without one, is refused. */
-export async function findTopics(admin: KafkaAdmin, choices: readonly (string | RegExp)[]): Promise<Map<string, number>> {
+export async function findTopics(
+  admin: KafkaAdmin,
+  choices: readonly (string | RegExp)[],
+): Promise<Map<string, number>> {
   const there = choices.some((choice) => choice instanceof RegExp) ? await admin.topics() : [];
   const counts = new Map<string, number>();
   for (const choice of choices) {
     const names = typeof choice === "string" ? [choice] : there.filter((name) => matches(choice, name)).sort();
-    if (names.length === 0) throw new WriteError("fatal", "E_REDPANDA_TOPIC", `no topic matches ${String(choice)}: topics made later are seen by the next start`);
+    if (names.length === 0)
+      throw new WriteError(
+        "fatal",
+        "E_REDPANDA_TOPIC",
+        `no topic matches ${String(choice)}: topics made later are seen by the next start`,
+      );
     for (const name of names) {
       const partitions = await admin.partitions(name);
-      if (partitions === undefined) throw new WriteError("fatal", "E_REDPANDA_TOPIC", `there is no topic "${name}": make it first, see ensureTopic()`);
+      if (partitions === undefined)
+        throw new WriteError(
+          "fatal",
+          "E_REDPANDA_TOPIC",
+          `there is no topic "${name}": make it first, see ensureTopic()`,
+        );
       counts.set(name, partitions.length);
     }
   }

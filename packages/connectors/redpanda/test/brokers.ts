@@ -1,3 +1,9 @@
+import { type DriverFactory, kafkajs } from "../src/index.js";
+import { platformatic } from "../src/platformatic/index.js";
+
+/** Every driver passes the same suites. */
+export const drivers: Readonly<Record<string, DriverFactory>> = { kafkajs: kafkajs(), platformatic: platformatic() };
+
 /** The brokers that the testbed has started. */
 export function testBrokers(): string[] {
   return (process.env.KAFKA_BROKERS ?? "").split(",").filter((broker) => broker !== "");

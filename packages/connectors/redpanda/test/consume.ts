@@ -12,7 +12,9 @@ export async function consume(brokers: readonly string[], topic: string): Promis
       for (let offset = low; offset < stable; ) {
         const batch = await log.fetch({ topic, partition }, offset, 1_000);
         if (batch === undefined || (batch.quiet && batch.nextOffset >= stable)) break;
-        for (const message of batch.messages) if (message.offset >= offset && message.offset < stable) found.push({ ...message, partition: String(partition) });
+        for (const message of batch.messages)
+          if (message.offset >= offset && message.offset < stable)
+            found.push({ ...message, partition: String(partition) });
         offset = batch.nextOffset;
       }
     return found;

@@ -13,7 +13,7 @@ import { produce } from "./produce.js";
 /** A server of our own, which nobody else misses while it is dead. */
 const folder = await mkdtemp(join(tmpdir(), "millrace-redpanda-"));
 process.env.TESTBED_RUN = folder;
-process.env.KAFKA_PORT = process.env.KAFKA_KILL_PORT ?? "28092";
+process.env.KAFKA_PORT = process.env.KAFKA_KILL_PORT ?? "38092";
 const { kafka } = await import("../../../../testbed/kafka.js");
 const control = await import("../../../../testbed/control.js");
 const server = kafka(1, 1);

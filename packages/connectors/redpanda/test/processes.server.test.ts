@@ -10,11 +10,20 @@ const list = brokers.join(",");
 const text = new TextDecoder();
 
 it("exactly once from topic to topic with state, whenever the process is killed", async () => {
-  const [input, output, checkpoints, group] = ["in", "out", "state", "group"].map(freshName) as [string, string, string, string];
+  const [input, output, checkpoints, group] = ["in", "out", "state", "group"].map(freshName) as [
+    string,
+    string,
+    string,
+    string,
+  ];
   await ensureTopic({ brokers }, input, { partitions: 3 });
   await ensureTopic({ brokers }, output, { partitions: 3 });
   const count = 12_000;
-  await produce(brokers, input, Array.from({ length: count }, (_, n) => String(n)));
+  await produce(
+    brokers,
+    input,
+    Array.from({ length: count }, (_, n) => String(n)),
+  );
   let kills = 0;
   for (let tries = 0; ; tries++) {
     expect(tries).toBeLessThan(20);
@@ -46,10 +55,19 @@ it("holds no more than 64 MB while a sink stalls in front of a million values, a
   const topic = freshName("million");
   await ensureTopic({ brokers }, topic, { partitions: 4 });
   const count = 1_000_000;
-  for (let from = 0; from < count; from += 20_000) await produce(brokers, topic, Array.from({ length: 20_000 }, (_, i) => `value ${from + i} ${"x".repeat(80)}`));
+  for (let from = 0; from < count; from += 20_000)
+    await produce(
+      brokers,
+      topic,
+      Array.from({ length: 20_000 }, (_, i) => `value ${from + i} ${"x".repeat(80)}`),
+    );
   const program = new Program("stalled-sink", [list, topic, freshName("group")], ["--expose-gc"]);
   expect(await program.ended, program.output).toMatchObject({ code: 0 });
-  const { count: came, whileStalled, grownMB } = JSON.parse(program.output) as { count: number; whileStalled: number; grownMB: number };
+  const {
+    count: came,
+    whileStalled,
+    grownMB,
+  } = JSON.parse(program.output) as { count: number; whileStalled: number; grownMB: number };
   console.log(`grown by ${grownMB} MB`);
   expect(came).toBe(count);
   expect(whileStalled).toBe(0);
@@ -60,7 +78,11 @@ it("holds no more than 64 MB while a sink stalls in front of a million values, a
 it("leaves nothing open after stop()", async () => {
   const [input, output] = ["in", "out"].map(freshName) as [string, string];
   for (const topic of [input, output]) await ensureTopic({ brokers }, topic, { partitions: 3 });
-  await produce(brokers, input, Array.from({ length: 5_000 }, (_, n) => `value ${n}`));
+  await produce(
+    brokers,
+    input,
+    Array.from({ length: 5_000 }, (_, n) => `value ${n}`),
+  );
   const program = new Program("drain", [list, input, output, freshName("group")]);
   expect(await program.ended, program.output).toMatchObject({ code: 0 });
   expect(program.output).toContain("stopped");

@@ -22,7 +22,9 @@ export async function produce(brokers: readonly string[], topic: string, values:
       for (let from = 0; from < texts.length; from += size)
         await producer.send(
           { topic, partition },
-          texts.slice(from, from + size).map((bytes) => ({ key: bytes, value: bytes, headers: {}, timestamp: undefined })),
+          texts
+            .slice(from, from + size)
+            .map((bytes) => ({ key: bytes, value: bytes, headers: {}, timestamp: undefined })),
         );
     }
     await producer.close();

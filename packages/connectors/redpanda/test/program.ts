@@ -10,7 +10,9 @@ export class Program {
 
   constructor(name: string, args: readonly string[], node: readonly string[] = []) {
     const file = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url));
-    this.child = spawn(process.execPath, [...node, "--conditions=millrace-source", "--import", "tsx", file, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    this.child = spawn(process.execPath, [...node, "--conditions=millrace-source", "--import", "tsx", file, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const add = (data: Buffer): void => {
       this.output += data.toString();
     };
@@ -25,7 +27,8 @@ export class Program {
     void this.ended.then(() => {
       over = true;
     });
-    while (!pattern.test(this.output) && !over) await Promise.race([once(this.child.stdout as NodeJS.ReadableStream, "data"), this.ended]);
+    while (!pattern.test(this.output) && !over)
+      await Promise.race([once(this.child.stdout as NodeJS.ReadableStream, "data"), this.ended]);
     return pattern.test(this.output);
   }
 

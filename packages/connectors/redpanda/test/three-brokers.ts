@@ -47,7 +47,14 @@ async function* events(): AsyncGenerator<Event> {
 /** What the sink says is written. */
 const acknowledged = new Set<string>();
 const retried = { writes: 0, values: 0, classes: new Map<string, number>() };
-const sink = watched(redpandaSink<Event>({ brokers, topic, driver, encode: (event) => ({ key: event.key, value: JSON.stringify(event) }) }));
+const sink = watched(
+  redpandaSink<Event>({
+    brokers,
+    topic,
+    driver,
+    encode: (event) => ({ key: event.key, value: JSON.stringify(event) }),
+  }),
+);
 
 const run = from(events).to(sink).run();
 const outcome = run.then(
@@ -70,7 +77,9 @@ for (let n = 0; n < Number(killsWanted) && ended === undefined; n++) {
   await start(server, quiet);
   await untilInSync();
   kills.push({ broker: server.name, acknowledgedBefore: before, gapMs, inSyncMs: Date.now() - killedAt });
-  console.log(`kill ${n + 1}: ${server.name}, ${before} acknowledged before, longest gap ${gapMs} ms, in sync again after ${Date.now() - killedAt} ms`);
+  console.log(
+    `kill ${n + 1}: ${server.name}, ${before} acknowledged before, longest gap ${gapMs} ms, in sync again after ${Date.now() - killedAt} ms`,
+  );
 }
 done = true;
 const how = await outcome;
@@ -96,12 +105,17 @@ const lines = [
   "",
   "| killed | acknowledged before | longest gap between acknowledgements, ms | killed to all in sync, ms |",
   "|---|---|---|---|",
-  ...kills.map(({ broker, acknowledgedBefore, gapMs, inSyncMs }) => `| ${broker} | ${acknowledgedBefore} | ${gapMs} | ${inSyncMs} |`),
+  ...kills.map(
+    ({ broker, acknowledgedBefore, gapMs, inSyncMs }) =>
+      `| ${broker} | ${acknowledgedBefore} | ${gapMs} | ${inSyncMs} |`,
+  ),
   "",
 ];
 console.log(lines.join("\n"));
 if (report !== undefined) await writeFile(report, lines.join("\n"));
-process.exit(result.lost === 0 && result.disordered === 0 && how === "completed" && kills.length >= Number(killsWanted) ? 0 : 1);
+process.exit(
+  result.lost === 0 && result.disordered === 0 && how === "completed" && kills.length >= Number(killsWanted) ? 0 : 1,
+);
 
 function watched(inner: Sink<Event>): Sink<Event> {
   return {
@@ -164,7 +178,13 @@ async function untilInSync(): Promise<void> {
   }
 }
 
-function recount(messages: Awaited<ReturnType<typeof consume>>): { messages: number; lost: number; disordered: number; repeated: number; extra: number } {
+function recount(messages: Awaited<ReturnType<typeof consume>>): {
+  messages: number;
+  lost: number;
+  disordered: number;
+  repeated: number;
+  extra: number;
+} {
   const text = new TextDecoder();
   const found = new Set<string>();
   const newest = new Map<string, number>();
@@ -182,5 +202,11 @@ function recount(messages: Awaited<ReturnType<typeof consume>>): { messages: num
   for (const id of acknowledged) if (!found.has(id)) lost++;
   let extra = 0;
   for (const id of found) if (!acknowledged.has(id)) extra++;
-  return { messages: messages.length, lost, disordered: disordered.size, repeated: messages.length - found.size, extra };
+  return {
+    messages: messages.length,
+    lost,
+    disordered: disordered.size,
+    repeated: messages.length - found.size,
+    extra,
+  };
 }

@@ -50,7 +50,7 @@ it("what can not be decoded or sent goes to dead letters, and the rest is writte
   await from(redpandaSource<{ n: number }>({ brokers, topic: input, groupId: freshName("group"), stopAt: "latest", decode: ({ value }) => JSON.parse(text.decode(value)) as { n: number } }))
     .onError(dead)
     .map(({ n }) => n)
-    .to(redpandaSink<number>({ brokers, topic: output, encode: (n) => ({ value: n === 2 ? "x".repeat(2_000_000) : String(n) }) }))
+    .to(redpandaSink<number>({ brokers, topic: output, encode: (n) => ({ value: n === 2 ? "x".repeat(2_000_000) : String(n) }) }), { onError: dead })
     .run();
   expect((await consume(brokers, output)).map(({ value }) => text.decode(value))).toEqual(["1", "3"]);
   expect((await consume(brokers, letters)).map(({ value }) => text.decode(value)).sort()).toEqual(["E_DECODE", "E_REDPANDA_TOO_LARGE"]);

@@ -3,7 +3,14 @@ import { from, type Message, type SourceBatch, type SourceConnection, type Sourc
 import { testContext, testSink } from "@millrace/core/testing";
 import client from "kafkajs";
 import { expect, it, onTestFinished } from "vitest";
-import { type CompressionCodec, deleteTopic, ensureTopic, kafkajs, type RedpandaSourceOptions, redpandaSource } from "../src/index.js";
+import {
+  type CompressionCodec,
+  deleteTopic,
+  ensureTopic,
+  kafkajs,
+  type RedpandaSourceOptions,
+  redpandaSource,
+} from "../src/index.js";
 import { freshName, testBrokers } from "./brokers.js";
 import { produce } from "./produce.js";
 
@@ -21,8 +28,17 @@ async function madeTopic(partitions: number): Promise<string> {
 }
 
 /** A member of a group whose listener notes what it holds. */
-async function member<T>(options: Omit<RedpandaSourceOptions<T>, "brokers">): Promise<{ connection: SourceConnection<T>; held: Set<string>; generation(): number; holds(count: number): Promise<void> }> {
-  const connection = await redpandaSource<T>({ brokers, ...options }).connect(testContext({ taskMode: "per-partition" }));
+async function member<T>(
+  options: Omit<RedpandaSourceOptions<T>, "brokers">,
+): Promise<{
+  connection: SourceConnection<T>;
+  held: Set<string>;
+  generation(): number;
+  holds(count: number): Promise<void>;
+}> {
+  const connection = await redpandaSource<T>({ brokers, ...options }).connect(
+    testContext({ taskMode: "per-partition" }),
+  );
   onTestFinished(() => connection.close());
   const held = new Set<string>();
   let generation = 0;
@@ -58,7 +74,8 @@ async function readUntil<T>(reader: SourceReader<T>, count: number): Promise<T[]
   return values;
 }
 
-const numbered = (count: number, size = 0): string[] => Array.from({ length: count }, (_, i) => `${i}`.padEnd(size, "."));
+const numbered = (count: number, size = 0): string[] =>
+  Array.from({ length: count }, (_, i) => `${i}`.padEnd(size, "."));
 
 it("an idle connection arms no timer again and again", async () => {
   const driver = kafkajs()({ brokers });
@@ -112,7 +129,9 @@ it("a consumer that crashes for good fails its run", async () => {
   onTestFinished(() => {
     codecs[GZIP] = sound;
   });
-  const run = from(redpandaSource({ brokers, topic, groupId: freshName("group"), decode })).to(testSink<string>()).start({ logger: { debug() {}, info() {}, warn() {}, error() {} } });
+  const run = from(redpandaSource({ brokers, topic, groupId: freshName("group"), decode }))
+    .to(testSink<string>())
+    .start({ logger: { debug() {}, info() {}, warn() {}, error() {} } });
   const producer = new Kafka({ brokers, logLevel: logLevel.NOTHING }).producer();
   await producer.connect();
   await producer.send({ topic, compression: GZIP, messages: [{ value: "x" }] });
@@ -126,7 +145,13 @@ it("a commit of a partition that was lost meanwhile does not reach the broker", 
   await produce(brokers, topic, numbered(100));
   const one = await member({ topic, groupId, decode });
   const before = one.generation();
-  await one.connection.commit?.(new Map([["0", "5"], ["1", "5"]]), before);
+  await one.connection.commit?.(
+    new Map([
+      ["0", "5"],
+      ["1", "5"],
+    ]),
+    before,
+  );
   const other = await member({ topic, groupId, decode });
   await one.holds(1);
   const [moved] = other.held;
@@ -161,7 +186,9 @@ it('goes on behind deleted messages with onOutOfRange: "earliest"', async () => 
   await deleteBefore(topic, 3_990);
   const seen: string[] = [];
   while (!seen.some((value) => value.startsWith("3999."))) seen.push(...((await reader.read())?.values ?? []));
-  expect(seen.slice(-10).map((value) => Number.parseInt(value, 10))).toEqual([3990, 3991, 3992, 3993, 3994, 3995, 3996, 3997, 3998, 3999]);
+  expect(seen.slice(-10).map((value) => Number.parseInt(value, 10))).toEqual([
+    3990, 3991, 3992, 3993, 3994, 3995, 3996, 3997, 3998, 3999,
+  ]);
 });
 
 it("a paused partition goes on within half a second", async () => {
@@ -192,9 +219,15 @@ it("a value that is kept keeps only its own bytes", async () => {
 
 it("a topic that is not there is told at once", async () => {
   const began = performance.now();
-  await expect(redpandaSource({ brokers, topic: freshName("none"), decode }).connect(testContext())).rejects.toThrow(/there is no topic/);
-  await expect(redpandaSource({ brokers, topic: /millrace-test.none.*/, decode }).connect(testContext())).rejects.toThrow(/no topic matches/);
-  await expect(redpandaSource({ brokers: ["127.0.0.1:9"], topic: "any", decode }).connect(testContext())).rejects.toThrow(/can not be reached/);
+  await expect(redpandaSource({ brokers, topic: freshName("none"), decode }).connect(testContext())).rejects.toThrow(
+    /there is no topic/,
+  );
+  await expect(
+    redpandaSource({ brokers, topic: /millrace-test.none.*/, decode }).connect(testContext()),
+  ).rejects.toThrow(/no topic matches/);
+  await expect(
+    redpandaSource({ brokers: ["127.0.0.1:9"], topic: "any", decode }).connect(testContext()),
+  ).rejects.toThrow(/can not be reached/);
   expect(performance.now() - began).toBeLessThan(10_000);
 });
 

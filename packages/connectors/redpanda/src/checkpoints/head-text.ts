@@ -17,7 +17,17 @@ interface HeadText {
 }
 
 /** All of a checkpoint but its entries. */
-export function headBytes({ format, epoch, ended, topologyHash, mode, positions, partitionCounts, time, sinkStates }: CheckpointHead): Uint8Array {
+export function headBytes({
+  format,
+  epoch,
+  ended,
+  topologyHash,
+  mode,
+  positions,
+  partitionCounts,
+  time,
+  sinkStates,
+}: CheckpointHead): Uint8Array {
   const text: HeadText = {
     format,
     epoch,
@@ -45,7 +55,10 @@ export function parseHead(bytes: Uint8Array): CheckpointHead {
     mode: head.mode,
     positions: new Map(head.positions.map(([source, own]) => [source, new Map(own)])),
     partitionCounts: new Map(head.partitionCounts),
-    time: { processing: Number(head.processing), watermarks: new Map(head.watermarks.map(([name, watermark]) => [name, Number(watermark)])) },
+    time: {
+      processing: Number(head.processing),
+      watermarks: new Map(head.watermarks.map(([name, watermark]) => [name, Number(watermark)])),
+    },
     sinkStates: new Map(head.sinkStates.map(([sink, text]) => [sink, new Uint8Array(Buffer.from(text, "base64"))])),
   };
 }

@@ -74,8 +74,14 @@ export class TaskLease {
     return this.#inTurn(async () => {
       const producer = await this.#ready();
       if (this.#epoch !== undefined && delta.epoch <= this.#epoch)
-        throw new StreamError("E_CHECKPOINT_STORE", `epoch ${delta.epoch} of task "${this.#parts.task}" is not newer than ${this.#epoch}, which is committed`);
-      await this.#transact(producer, [...pieces(this.#parts.place, [...messages, ...this.#record(false)]), ...payloads.flatMap(({ sends }) => sends)]);
+        throw new StreamError(
+          "E_CHECKPOINT_STORE",
+          `epoch ${delta.epoch} of task "${this.#parts.task}" is not newer than ${this.#epoch}, which is committed`,
+        );
+      await this.#transact(producer, [
+        ...pieces(this.#parts.place, [...messages, ...this.#record(false)]),
+        ...payloads.flatMap(({ sends }) => sends),
+      ]);
       this.#epoch = delta.epoch;
       this.#parts.view.forgetEntries();
       for (const [text, chunks] of large) {
@@ -160,15 +166,24 @@ export class TaskLease {
         await this.#transact(producer, [{ target: place, messages: this.#record(false) }]);
       });
       // The next commit hears of it.
-      void renewal.catch(() => {}).then(() => {
-        if (!this.#over) this.#renewLater();
-      });
+      void renewal
+        .catch(() => {})
+        .then(() => {
+          if (!this.#over) this.#renewLater();
+        });
     });
   }
 
   #record(released: boolean): OutgoingMessage[] {
     const { task, clock } = this.#parts;
-    const record: LeaseRecord = { number: this.number, host: hostname(), pid: process.pid, sinceMs: this.#sinceMs, renewedMs: clock.now(), released };
+    const record: LeaseRecord = {
+      number: this.number,
+      host: hostname(),
+      pid: process.pid,
+      sinceMs: this.#sinceMs,
+      renewedMs: clock.now(),
+      released,
+    };
     return recordMessages("lease", task, "", undefined, Buffer.from(JSON.stringify(record)), 0);
   }
 
@@ -180,7 +195,14 @@ export class TaskLease {
       const chunks = chunksOf(value);
       if (before > 1 || chunks > 1) large.set(text, chunks);
       // The bytes are sent later, maybe twice: they must not be the caller's.
-      return recordMessages("entry", task, state, key, value?.slice(), value === undefined ? before : before > 1 ? before : 0);
+      return recordMessages(
+        "entry",
+        task,
+        state,
+        key,
+        value?.slice(),
+        value === undefined ? before : before > 1 ? before : 0,
+      );
     });
     return [...messages, ...recordMessages("head", task, "", undefined, headBytes(delta), this.#headChunks(delta))];
   }
@@ -194,8 +216,14 @@ export class TaskLease {
 
   #fenced(): StreamError {
     const { task, view } = this.#parts;
-    const holder = view.lease === undefined || view.lease.number === this.number ? "" : ` by process ${view.lease.pid} on ${view.lease.host}`;
-    return new StreamError("E_FENCED", `the lease ${this.number} of task "${task}" is over: it was released or taken over${holder}`);
+    const holder =
+      view.lease === undefined || view.lease.number === this.number
+        ? ""
+        : ` by process ${view.lease.pid} on ${view.lease.host}`;
+    return new StreamError(
+      "E_FENCED",
+      `the lease ${this.number} of task "${task}" is over: it was released or taken over${holder}`,
+    );
   }
 }
 
@@ -224,5 +252,7 @@ function pieces(target: TopicPartition, messages: readonly OutgoingMessage[]): S
 
 /** Another producer of the same transactional id has begun, or the broker gave up a transaction of ours. */
 function isFenced(error: unknown): boolean {
-  return /PRODUCER_?FENCED|INVALID_PRODUCER_EPOCH|older epoch|newer producer|fenced/i.test(`${(error as { readonly type?: string }).type ?? ""} ${classify(error).code} ${messageOf(error)}`);
+  return /PRODUCER_?FENCED|INVALID_PRODUCER_EPOCH|older epoch|newer producer|fenced/i.test(
+    `${(error as { readonly type?: string }).type ?? ""} ${classify(error).code} ${messageOf(error)}`,
+  );
 }

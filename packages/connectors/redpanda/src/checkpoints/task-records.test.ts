@@ -28,10 +28,13 @@ describe("records of a task in a compacted topic", () => {
     );
   });
 
-  it.each([0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 5])("come back whole with %i bytes", (length) => {
-    const chunks = kept(recordMessages("entry", "t", "s", undefined, bytes(length), 0));
-    expect(Buffer.compare(Buffer.from(joinChunks(chunks) as Uint8Array), Buffer.from(bytes(length)))).toBe(0);
-  });
+  it.each([0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 5])(
+    "come back whole with %i bytes",
+    (length) => {
+      const chunks = kept(recordMessages("entry", "t", "s", undefined, bytes(length), 0));
+      expect(Buffer.compare(Buffer.from(joinChunks(chunks) as Uint8Array), Buffer.from(bytes(length)))).toBe(0);
+    },
+  );
 
   it("leave nothing of a larger one behind", () => {
     const large = recordMessages("entry", "t", "s", undefined, bytes(3 * CHUNK_BYTES), 0);

@@ -53,12 +53,24 @@ export function parseKey(bytes: Uint8Array): RecordKey {
 /**
  * The messages that put a record where it was in `before` chunks; without bytes they take it out.
  */
-export function recordMessages(kind: RecordKind, task: string, state: string, key: Uint8Array | undefined, value: Uint8Array | undefined, before: number): OutgoingMessage[] {
+export function recordMessages(
+  kind: RecordKind,
+  task: string,
+  state: string,
+  key: Uint8Array | undefined,
+  value: Uint8Array | undefined,
+  before: number,
+): OutgoingMessage[] {
   const chunks = value === undefined ? 0 : Math.max(1, Math.ceil(value.length / CHUNK_BYTES));
   const messages: OutgoingMessage[] = [];
   for (let chunk = 0; chunk < Math.max(chunks, before); chunk++) {
     const bytes = chunk < chunks ? chunkBytes(value as Uint8Array, chunk, chunks) : null;
-    messages.push({ key: keyBytes({ kind, task, chunk, state, key: key ?? NO_KEY }), value: bytes, headers: {}, timestamp: undefined });
+    messages.push({
+      key: keyBytes({ kind, task, chunk, state, key: key ?? NO_KEY }),
+      value: bytes,
+      headers: {},
+      timestamp: undefined,
+    });
   }
   return messages;
 }

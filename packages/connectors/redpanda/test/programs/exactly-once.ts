@@ -6,17 +6,33 @@ const [brokerList = "", input = "", output = "", checkpoints = "", group = ""] =
 const brokers = brokerList.split(",");
 const text = new TextDecoder();
 let out = 0;
-const source = redpandaSource<number>({ brokers, topic: input, groupId: group, sessionTimeoutMs: 6_000, stopAt: "latest", decode: ({ value }) => Number(text.decode(value)) });
-const sink = redpandaSink<string>({ brokers, topic: output, encode: (line) => {
-  out++;
-  return { key: line.slice(0, line.indexOf(" ")), value: line };
-} });
+const source = redpandaSource<number>({
+  brokers,
+  topic: input,
+  groupId: group,
+  sessionTimeoutMs: 6_000,
+  stopAt: "latest",
+  decode: ({ value }) => Number(text.decode(value)),
+});
+const sink = redpandaSink<string>({
+  brokers,
+  topic: output,
+  encode: (line) => {
+    out++;
+    return { key: line.slice(0, line.indexOf(" ")), value: line };
+  },
+});
 const counted = from(source)
   .keyBy((n) => `key-${n % 17}`)
-  .stateful("count", { init: () => 0, onValue: (count: number, n: number, { key }) => [count + 1, `${key} ${count + 1} ${n}`] })
+  .stateful("count", {
+    init: () => 0,
+    onValue: (count: number, n: number, { key }) => [count + 1, `${key} ${count + 1} ${n}`],
+  })
   // So slow that a kill hits it.
   .throttle({ elements: 2_000, per: "1s", name: "slow" });
-const run = topology(group, counted.to(sink)).start({ checkpoint: { every: "200ms", store: redpandaCheckpoints({ brokers, topic: checkpoints, partitions: 1 }) } });
+const run = topology(group, counted.to(sink)).start({
+  checkpoint: { every: "200ms", store: redpandaCheckpoints({ brokers, topic: checkpoints, partitions: 1 }) },
+});
 const progress = setInterval(() => console.log(`out ${out}`), 100);
 await run.done.finally(() => clearInterval(progress));
 console.log("done");

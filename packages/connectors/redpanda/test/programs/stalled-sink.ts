@@ -32,7 +32,17 @@ stalled = new Promise((resolve) => {
   go = resolve;
 });
 const before = used();
-const run = from(redpandaSource({ brokers: brokers.split(","), topic, groupId: group, stopAt: "latest", decode: ({ value }) => text.decode(value) })).to(sink).start();
+const run = from(
+  redpandaSource({
+    brokers: brokers.split(","),
+    topic,
+    groupId: group,
+    stopAt: "latest",
+    decode: ({ value }) => text.decode(value),
+  }),
+)
+  .to(sink)
+  .start();
 let most = 0;
 for (const end = Date.now() + Number(stallMs); Date.now() < end; ) {
   await sleep(250);
