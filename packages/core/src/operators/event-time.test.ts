@@ -164,6 +164,22 @@ describe("eventTime", () => {
     expect(story(h)).toEqual(["W4", "7", "W6"]);
   });
 
+  it("is not idle because all partitions have ended: what windows still hold comes with the end, and must not be late", () => {
+    const h = harness({ idleTimeout: 10 });
+    status(h, "a", "assigned");
+    status(h, "b", "assigned");
+    send(h, "a", 5);
+    status(h, "b", "caughtUp");
+    h.set(10);
+    expect(story(h)).toEqual(["5", "W4"]);
+    status(h, "a", "ended");
+    expect(story(h)).toEqual(["W4 idle"]);
+    send(h, "b", 7);
+    expect(story(h)).toEqual(["W4", "7", "W6"]);
+    status(h, "b", "ended");
+    expect(story(h)).toEqual([]);
+  });
+
   it("when all were idle, follows the one that comes back, also if it was ahead of the merged watermark", () => {
     const h = harness({ idleTimeout: 10 });
     status(h, "a", "assigned");

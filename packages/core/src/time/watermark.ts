@@ -33,7 +33,7 @@ export class PartitionWatermarks {
     return this.#time;
   }
 
-  /** All partitions are idle or gone: the watermark stands, and holds nobody back. */
+  /** All partitions there are are idle: the watermark stands, and holds nobody back. */
   get idle(): boolean {
     return this.#idle;
   }
@@ -121,13 +121,16 @@ export class PartitionWatermarks {
   combine(): boolean {
     let lowest = Number.POSITIVE_INFINITY;
     let counted = 0;
+    let members = 0;
     for (const partition of this.#partitions.values()) {
+      if (partition.member) members++;
       if (!counts(partition)) continue;
       counted++;
       if (partition.watermark < lowest) lowest = partition.watermark;
     }
     this.#lowest = lowest;
-    const idle = counted === 0 && this.#partitions.size > 0;
+    // When all have ended, what windows still hold comes with the end of the input: nobody may go on as if nothing came.
+    const idle = members > 0 ? counted === 0 : this.#idle;
     const rose = counted > 0 && this.#raise(lowest);
     if (!rose && idle === this.#idle) return false;
     this.#idle = idle;
