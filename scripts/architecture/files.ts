@@ -4,9 +4,13 @@ import type { Violation } from "./violation.js";
 
 const MAX_EXAMPLE_LINES = 60;
 /** "About 300"; what is longer is two ideas. */
-const MAX_SOURCE_LINES = 320;
+const MAX_SOURCE_LINES = 350;
 /** The page that teaches the library, and a line of code for each of its methods: as long as the surface is wide. */
-const LONG_ON_PURPOSE = new Set(["packages/core/src/stream.ts", "packages/core/src/stream-builder.ts"]);
+const LONG_ON_PURPOSE = new Set([
+  "packages/core/src/stream.ts",
+  "packages/core/src/stream-builder.ts",
+  "packages/core/src/connector.ts",
+]);
 const EMPTY_NAMES = /^(utils?|helpers?|common|types|misc|manager)\.ts$/;
 
 export function checkFiles({ packages }: Repository): Violation[] {

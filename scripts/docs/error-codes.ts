@@ -5,8 +5,12 @@ import type { Fault } from "./type-check.js";
 
 export const ERRORS_PAGE = "docs/guide/errors-and-dead-letters.md";
 
-/** Codes in the sources: of the core without its test kit, and of the connectors. A code with a part filled in later ends in an ellipsis. */
-export function codesOfSource(text: string): string[] {
+/** Codes that a source can throw: those outside of comments. A code with a part filled in later ends in an ellipsis. */
+export function codesOfSource(source: string): string[] {
+  const text = source
+    .split("\n")
+    .filter((line) => !/^\s*(\*|\/\/|\/\*)/.test(line))
+    .join("\n");
   const whole = [...text.matchAll(/"(E_[A-Z][A-Z_]*[A-Z])"/g)].map(([, code = ""]) => code);
   const open = [...text.matchAll(/`(E_[A-Z]+_)\$\{[^`]*`/g)].map(([, prefix = ""]) => `${prefix}…`);
   return [...new Set([...whole, ...open])];

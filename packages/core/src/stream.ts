@@ -886,19 +886,38 @@ export interface KeyedWindowedStream<out K extends Key, out T, M extends boolean
  */
 export type Target<T> = Sink<T> | ((branch: Stream<T>) => Topology);
 
-/** What happens to a value that could not be processed: the run fails (default), it is counted and passed over, or it goes to a target. */
+/**
+ * What happens to a value that could not be processed: the run fails (default), it is counted and passed over, or it goes to a target.
+ *
+ * @example
+ * ```ts
+ * import { consoleSink, type OnError } from "@millrace/core";
+ * const shown: OnError<unknown> = (letters) => letters.map(({ operator, error }) => `${operator}: ${error.message}`).to(consoleSink());
+ * ```
+ */
 export type OnError<T> = "fail" | "skip" | Target<DeadLetter<T>>;
 
-/** A reusable piece of a stream is a plain function, used with `via`. */
+/**
+ * A reusable piece of a stream is a plain function, used with `via`.
+ *
+ * @example
+ * ```ts
+ * import { type Flow, from } from "@millrace/core";
+ * const squares: Flow<number, number> = (numbers) => numbers.map((n) => n * n);
+ * await from([1, 2]).via(squares).collect(); // [1, 4]
+ * ```
+ */
 export type Flow<In, Out> = (input: Stream<In>) => Stream<Out>;
 
 /** Options of `mapAsync`. */
 export interface AsyncOptions<T, U = never> extends AsyncPolicy<T, U> {
+  /** For values whose call failed for good, where there is no fallback. Default: the stream's. */
   readonly onError?: OnError<T>;
 }
 
 /** Options of `lookup`. */
 export interface LookupOptions<T> extends LookupPolicy {
+  /** For values whose key could not be fetched. Default: the stream's. */
   readonly onError?: OnError<T>;
 }
 
@@ -918,6 +937,7 @@ export interface WindowOptions<T> extends WindowPolicy {
 export interface SinkOptions<T> {
   /** Its id in the topology; default: the sink's name. */
   readonly name?: string;
+  /** Values a write. Default: the sink's own, else up to 1,024 of those that are there. */
   readonly batch?: BatchPolicy;
   /** Writes in flight (default 1). */
   readonly concurrency?: number;
@@ -925,12 +945,15 @@ export interface SinkOptions<T> {
   readonly order?: "input" | "key" | "any";
   /** Default: 10 tries. */
   readonly retry?: RetryPolicy;
+  /** For values the sink refuses, or could not write after all tries. Default "fail". */
   readonly onError?: OnError<T>;
 }
 
 /** Options of the joins. `allowedLateness` is for window joins; an interval join is late at t < W. */
 export interface JoinOptions<T> {
+  /** Gets values that came too late to join. Without it they are counted, and warned of once. */
   readonly late?: Target<Late<T>>;
+  /** How long after its end a window still takes values. Default 0. */
   readonly allowedLateness?: Duration;
   /** Most values kept a side and key (default 100,000); one more ends the run (E_STATE_LIMIT), since dropping it would lose results. */
   readonly maxKeep?: number;

@@ -7,7 +7,17 @@ import { validate } from "./graph/validate.js";
 import { startRun } from "./runtime/run.js";
 import type { Run, RunOptions, RunSummary } from "./runtime/run-options.js";
 
-/** A closed graph from sources to sinks: it can be drawn, checked, simulated and run, more than once. */
+/**
+ * A closed graph from sources to sinks: it can be drawn, checked, simulated and run, more than once.
+ *
+ * @example
+ * ```ts
+ * import { discardSink, from, topology, toMermaid } from "@millrace/core";
+ * const numbers = topology("numbers", from([1, 2]).to(discardSink()));
+ * console.log(toMermaid(numbers.describe()), numbers.guarantees());
+ * const summary = await numbers.run(); // summary.status is "completed"
+ * ```
+ */
 export interface Topology {
   readonly name: string;
   /** Vertices and edges as plain JSON, and how many tasks run it. */

@@ -4,8 +4,17 @@ import type { Key } from "../element.js";
 import type { DeliveryLevel } from "../graph/guarantees.js";
 import type { Metrics } from "../metrics/metrics.js";
 
-/** How often and where checkpoints are taken. */
+/**
+ * How often and where checkpoints are taken.
+ *
+ * @example
+ * ```ts
+ * import { type CheckpointOptions, memoryCheckpoints } from "@millrace/core";
+ * const checkpoint: CheckpointOptions = { every: "5s", store: memoryCheckpoints(), timeout: "30s" };
+ * ```
+ */
 export interface CheckpointOptions {
+  /** From the begin of one to the begin of the next; one at a time. */
   readonly every: Duration;
   readonly store: CheckpointStore;
   /** A checkpoint that takes longer is given up (default 1m); three in a row end the run. */
@@ -16,7 +25,16 @@ export interface CheckpointOptions {
   readonly allowDropped?: readonly string[];
 }
 
-/** How a topology is run. Everything from outside is injected: clock, randomness, logger, store. */
+/**
+ * How a topology is run. Everything from outside is injected: clock, randomness, logger, store.
+ *
+ * @example
+ * ```ts
+ * import { from, memoryCheckpoints } from "@millrace/core";
+ * const lines = from(["a", "b"], { name: "lines" });
+ * await lines.countAll({ checkpoint: { every: "5s", store: memoryCheckpoints() }, signal: AbortSignal.timeout(10_000) });
+ * ```
+ */
 export interface RunOptions {
   /** "none": stateful operators over a source that commits may run without a store, and lose their state at the end. */
   readonly checkpoint?: CheckpointOptions | "none";
@@ -28,14 +46,19 @@ export interface RunOptions {
   readonly atEnd?: "keep" | "fire";
   /** Aborts the run. */
   readonly signal?: AbortSignal;
+  /** Default: the computer's. */
   readonly clock?: Clock;
+  /** For the jitter of retries. Default `Math.random`. */
   readonly random?: () => number;
+  /** Default: warnings and errors to the console. */
   readonly logger?: Logger;
 }
 
 /** What a run did. */
 export interface RunSummary {
+  /** "completed": the input was complete; "stopped": by `stop()`, or a source's `stopAt`. */
   readonly status: "completed" | "stopped";
+  /** Values of each operator: received, emitted, late for all or for some windows, passed over by a policy, failed for good. */
   readonly operators: readonly {
     readonly id: string;
     readonly in: number;
@@ -54,7 +77,17 @@ export interface RunHealth extends Health {
   readonly reasons: readonly string[];
 }
 
-/** A running topology. */
+/**
+ * A running topology.
+ *
+ * @example
+ * ```ts
+ * import { discardSink, from, intervalSource, topology } from "@millrace/core";
+ * const run = topology("ticks", from(intervalSource("1s")).to(discardSink())).start();
+ * process.once("SIGTERM", () => void run.stop());
+ * await run.done;
+ * ```
+ */
 export interface Run extends AsyncDisposable {
   /** Resolves when the run is over, rejects with the error that ended it. */
   readonly done: Promise<RunSummary>;
@@ -62,10 +95,13 @@ export interface Run extends AsyncDisposable {
   stop(options?: { readonly timeout?: Duration }): Promise<RunSummary>;
   /** Ends at once, without a checkpoint: `done` rejects with `reason` (default E_ABORTED). */
   abort(reason?: unknown): void;
-  /** Stops reading one source, or all. */
+  /** Stops reading one source, or all. Throws `E_ARGUMENT` for a source that is not there. */
   pause(source?: string): void;
+  /** Reads on. */
   resume(source?: string): void;
+  /** What was counted and measured until now, also after the end. */
   metrics(): Metrics;
+  /** What waits for what, now. */
   health(): RunHealth;
   /** The current state of an operator by its name. Throws E_ARGUMENT where there is none. */
   state(name: string): { get(key: Key): unknown };
