@@ -52,7 +52,7 @@ export interface Health {
 export interface Task {
   readonly topology: string;
   readonly partitions: readonly string[];
-  /** The number of its lease; 0 or more, larger for each later holder. */
+  /** The number of its lease, larger for each later holder; 0 without a store. */
   readonly lease: number;
 }
 

@@ -11,7 +11,15 @@ export type SignedDuration = Duration | `-${number}${Unit}`;
 const UNIT_MS: Readonly<Record<Unit, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const PATTERN = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 
-/** Milliseconds of a duration above zero. `what` names the option in the error. Throws `E_DURATION`. */
+/**
+ * Milliseconds of a duration above zero. `what` names the option in the error. Throws `E_DURATION`.
+ *
+ * @example
+ * ```ts
+ * import { durationMs } from "@millrace/core";
+ * durationMs("10s", "mySource: every"); // 10000
+ * ```
+ */
 export function durationMs(duration: Duration, what: string): number {
   const ms = parse(duration, what);
   if (ms <= 0) throw refused(duration, what, "must be more than zero");
@@ -31,11 +39,13 @@ export function signedDurationMs(duration: SignedDuration, what: string): number
 
 function parse(duration: Duration, what: string): number {
   if (typeof duration === "number") {
-    if (!Number.isFinite(duration) || duration < 0) throw refused(duration, what, "must be a finite number of milliseconds, not negative");
+    if (!Number.isFinite(duration) || duration < 0)
+      throw refused(duration, what, "must be a finite number of milliseconds, not negative");
     return duration;
   }
   const match = PATTERN.exec(duration);
-  if (match === null) throw refused(duration, what, 'must be milliseconds or digits with a unit, such as 250, "10s" or "1h"');
+  if (match === null)
+    throw refused(duration, what, 'must be milliseconds or digits with a unit, such as 250, "10s" or "1h"');
   return Number(match[1]) * UNIT_MS[match[2] as Unit];
 }
 

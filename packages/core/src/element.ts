@@ -26,14 +26,30 @@ export interface Element<out K, out T> {
   readonly origin: Origin | undefined;
 }
 
-/** The id of an origin as text: what idempotent sinks use as primary key. Equal after a replay. */
+/**
+ * The id of an origin as text: what idempotent sinks use as primary key. Equal after a replay.
+ *
+ * @example
+ * ```ts
+ * import { originId } from "@millrace/core";
+ * originId({ source: "orders", partition: "2", offset: 17, index: "0" }); // "orders/2/17/0"
+ * ```
+ */
 export function originId(origin: Origin): string {
   return origin.index === ""
     ? `${origin.source}/${origin.partition}/${origin.offset}`
     : `${origin.source}/${origin.partition}/${origin.offset}/${origin.index}`;
 }
 
-/** The id of one delivery as text, for sinks that append: where a window gives several results each has its own. */
+/**
+ * The id of one delivery as text, for sinks that append: where a window gives several results each has its own.
+ *
+ * @example
+ * ```ts
+ * import { deliveryId } from "@millrace/core";
+ * deliveryId({ source: "orders", partition: "2", offset: 17, index: "", firing: 1 }); // "orders/2/17#1"
+ * ```
+ */
 export function deliveryId(origin: Origin): string {
   return origin.firing === undefined ? originId(origin) : `${originId(origin)}#${origin.firing}`;
 }

@@ -73,7 +73,15 @@ export class StreamError extends Error {
   }
 }
 
-/** The text of anything that was thrown. */
+/**
+ * The text of anything that was thrown.
+ *
+ * @example
+ * ```ts
+ * import { messageOf } from "@millrace/core";
+ * messageOf(new Error("no")); // "no"
+ * ```
+ */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -97,7 +105,17 @@ export function invariant(condition: unknown, message: string): asserts conditio
   if (!condition) throw new StreamError("E_INTERNAL", `${message} (a bug in Millrace: please report it)`);
 }
 
-/** Refuses an argument at the call. */
+/**
+ * Refuses an argument at the call. Throws `E_ARGUMENT`.
+ *
+ * @example
+ * ```ts
+ * import { requireArgument } from "@millrace/core";
+ * function table(rows: number): void {
+ *   requireArgument(rows >= 1, `table: rows must be 1 or more; it is ${rows}`);
+ * }
+ * ```
+ */
 export function requireArgument(condition: unknown, message: string): asserts condition {
   if (!condition) throw new StreamError("E_ARGUMENT", message);
 }

@@ -24,7 +24,17 @@ async function struck<R>(faults: FaultPoints, call: FaultCall, world: World, mak
   return result;
 }
 
-/** The source with faults at the points `source.…`. A read that hangs still ends with close(), as every read must. */
+/**
+ * The source with faults at the points `source.…`. A read that hangs still ends with close(), as every read must.
+ *
+ * @example
+ * ```ts
+ * import { from } from "@millrace/core";
+ * import { faultPoints, faultySource, testSource } from "@millrace/core/testing";
+ * const faults = faultPoints().at("source.read.before", { fail: new Error("no network") });
+ * const numbers = from(faultySource(testSource<number>(), faults));
+ * ```
+ */
 export function faultySource<T>(source: Source<T>, faults: FaultPoints): Source<T> {
   return {
     ...flags(source),
