@@ -117,7 +117,17 @@ function faultyReader<T>(reader: SourceReader<T>, faults: FaultPoints, world: Wo
   };
 }
 
-/** The sink with faults at the points `sink.…`. */
+/**
+ * The sink with faults at the points `sink.…`.
+ *
+ * @example
+ * ```ts
+ * import { discardSink, from, WriteError } from "@millrace/core";
+ * import { faultPoints, faultySink } from "@millrace/core/testing";
+ * const faults = faultPoints().at("sink.write.after", { fail: new WriteError("transient", "E_RESET", "connection reset") });
+ * await from([1, 2]).to(faultySink(discardSink(), faults)).run(); // written twice
+ * ```
+ */
 export function faultySink<T>(sink: Sink<T>, faults: FaultPoints): Sink<T> {
   const { name, writes, batch, concurrency, system, rollsBack } = sink;
   return {
@@ -156,7 +166,17 @@ function faultyWriter<T>(writer: SinkWriter<T>, faults: FaultPoints, world: Worl
   };
 }
 
-/** The lookup with faults at the points `lookup.…`; `clock` is for delays. */
+/**
+ * The lookup with faults at the points `lookup.…`; `clock` is for delays.
+ *
+ * @example
+ * ```ts
+ * import { type Lookup } from "@millrace/core";
+ * import { faultPoints, faultyLookup } from "@millrace/core/testing";
+ * const names: Lookup<number, string> = { name: "names", fetch: async () => new Map() };
+ * const slow = faultyLookup(names, faultPoints().at("lookup.fetch.before", { delay: "2s" }));
+ * ```
+ */
 export function faultyLookup<Q extends Key, V>(lookup: Lookup<Q, V>, faults: FaultPoints, clock?: Clock): Lookup<Q, V> {
   const { connect, changes, health, close } = lookup;
   const world: World = clock === undefined ? {} : { clock };
@@ -173,7 +193,17 @@ export function faultyLookup<Q extends Key, V>(lookup: Lookup<Q, V>, faults: Fau
   };
 }
 
-/** The store with faults at the points `store.…`. */
+/**
+ * The store with faults at the points `store.…`.
+ *
+ * @example
+ * ```ts
+ * import { memoryCheckpoints } from "@millrace/core";
+ * import { faultPoints, faultyCheckpoints } from "@millrace/core/testing";
+ * const faults = faultPoints().at("store.commit.after", { fail: new Error("no answer") });
+ * const store = faultyCheckpoints(memoryCheckpoints(), faults);
+ * ```
+ */
 export function faultyCheckpoints(store: CheckpointStore, faults: FaultPoints): CheckpointStore {
   return {
     name: store.name,
