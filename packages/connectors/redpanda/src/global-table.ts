@@ -1,4 +1,15 @@
-import { type CallContext, type Health, type Key, type Lookup, type Message, messageOf, requireArgument, type RuntimeContext, StreamError, WriteError } from "@millrace/core";
+import {
+  type CallContext,
+  type Health,
+  type Key,
+  type Lookup,
+  type Message,
+  messageOf,
+  type RuntimeContext,
+  requireArgument,
+  StreamError,
+  WriteError,
+} from "@millrace/core";
 import type { KafkaDriver, KafkaLogReader, TopicPartition } from "./kafka-driver.js";
 import { classify } from "./redpanda-errors.js";
 import { driverOf, type RedpandaConnection } from "./redpanda-options.js";
@@ -44,9 +55,18 @@ const RETRY_MS = 500;
  */
 export function globalTable<Q extends Key, V>(options: GlobalTableOptions<Q, V>): GlobalTable<Q, V> {
   const { maxKeys = DEFAULT_MAX_KEYS } = options;
-  requireArgument(typeof options.topic === "string" && options.topic !== "", "globalTable: topic must be a topic's name");
-  requireArgument(typeof options.key === "function" && typeof options.decode === "function", "globalTable: key and decode must be functions");
-  requireArgument(Number.isInteger(maxKeys) && maxKeys >= 1, `globalTable: maxKeys must be a whole number from 1; it is ${maxKeys}`);
+  requireArgument(
+    typeof options.topic === "string" && options.topic !== "",
+    "globalTable: topic must be a topic's name",
+  );
+  requireArgument(
+    typeof options.key === "function" && typeof options.decode === "function",
+    "globalTable: key and decode must be functions",
+  );
+  requireArgument(
+    Number.isInteger(maxKeys) && maxKeys >= 1,
+    `globalTable: maxKeys must be a whole number from 1; it is ${maxKeys}`,
+  );
   return new TopicTable(options, maxKeys);
 }
 
@@ -80,12 +100,21 @@ class TopicTable<Q extends Key, V> implements GlobalTable<Q, V> {
     this.#stop = new AbortController();
     try {
       await driver.connect();
-      if ((await driver.admin.partitions(topic)) === undefined) throw new WriteError("fatal", "E_REDPANDA_TOPIC", `there is no topic "${topic}": make it first, see ensureTopic()`);
+      if ((await driver.admin.partitions(topic)) === undefined)
+        throw new WriteError(
+          "fatal",
+          "E_REDPANDA_TOPIC",
+          `there is no topic "${topic}": make it first, see ensureTopic()`,
+        );
       const offsets = await driver.admin.offsets(topic);
       const log = await driver.log();
       const stop = AbortSignal.any([this.#stop.signal, context.signal]);
       const next = new Map<number, bigint>();
-      await Promise.all(offsets.map(async ({ partition, low, stable }) => next.set(partition, await this.#readTo({ topic, partition }, low, stable, log, stop))));
+      await Promise.all(
+        offsets.map(async ({ partition, low, stable }) =>
+          next.set(partition, await this.#readTo({ topic, partition }, low, stable, log, stop)),
+        ),
+      );
       if (this.#failure !== undefined) throw this.#failure;
       // In turns over one connection a broker: fetches of several partitions at once would wait for each other.
       this.#following = this.#follow(next, log, context, stop).finally(() => log.close());
@@ -123,7 +152,9 @@ class TopicTable<Q extends Key, V> implements GlobalTable<Q, V> {
 
   async health(): Promise<Health> {
     if (this.#failure !== undefined) return { status: "down", detail: this.#failure.message };
-    return this.#behind === undefined ? { status: "up", detail: `${this.#values.size} keys` } : { status: "degraded", detail: `not followed now: ${this.#behind}` };
+    return this.#behind === undefined
+      ? { status: "up", detail: `${this.#values.size} keys` }
+      : { status: "degraded", detail: `not followed now: ${this.#behind}` };
   }
 
   async close(): Promise<void> {
@@ -133,7 +164,13 @@ class TopicTable<Q extends Key, V> implements GlobalTable<Q, V> {
     this.#driver = undefined;
   }
 
-  async #readTo(place: TopicPartition, low: bigint, end: bigint, log: KafkaLogReader, stop: AbortSignal): Promise<bigint> {
+  async #readTo(
+    place: TopicPartition,
+    low: bigint,
+    end: bigint,
+    log: KafkaLogReader,
+    stop: AbortSignal,
+  ): Promise<bigint> {
     let offset = low;
     while (offset < end && !stop.aborted && this.#failure === undefined) {
       const batch = await log.fetch(place, offset, MAX_WAIT_MS);
@@ -145,7 +182,12 @@ class TopicTable<Q extends Key, V> implements GlobalTable<Q, V> {
   }
 
   /** As long as the run lasts; a broker that does not answer is asked again. */
-  async #follow(next: Map<number, bigint>, log: KafkaLogReader, { clock }: RuntimeContext, stop: AbortSignal): Promise<void> {
+  async #follow(
+    next: Map<number, bigint>,
+    log: KafkaLogReader,
+    { clock }: RuntimeContext,
+    stop: AbortSignal,
+  ): Promise<void> {
     const { topic } = this.#options;
     const each = Math.max(10, Math.floor(MAX_WAIT_MS / Math.max(1, next.size)));
     while (!stop.aborted && this.#failure === undefined && next.size > 0) {
@@ -161,7 +203,14 @@ class TopicTable<Q extends Key, V> implements GlobalTable<Q, V> {
           this.#behind = classify(error).message;
           await new Promise<void>((resolve) => {
             const cancel = clock.schedule(clock.now() + RETRY_MS, resolve);
-            stop.addEventListener("abort", () => (cancel(), resolve()), { once: true });
+            stop.addEventListener(
+              "abort",
+              () => {
+                cancel();
+                resolve();
+              },
+              { once: true },
+            );
           });
         }
       }
@@ -176,10 +225,15 @@ class TopicTable<Q extends Key, V> implements GlobalTable<Q, V> {
       const key = keyOf(message.key);
       if (message.value === undefined) this.#values.delete(key);
       else this.#values.set(key, decode(message));
-      if (this.#values.size > this.#maxKeys) throw new Error(`it has more than ${this.#maxKeys} keys: raise maxKeys, or look them up where they are kept`);
+      if (this.#values.size > this.#maxKeys)
+        throw new Error(`it has more than ${this.#maxKeys} keys: raise maxKeys, or look them up where they are kept`);
       for (const invalidate of this.#listeners) invalidate(key);
     } catch (cause) {
-      this.#failure = new StreamError("E_REDPANDA_TABLE", `topic "${topic}" can not be a table (partition ${message.partition}, offset ${message.offset}): ${messageOf(cause)}`, { cause });
+      this.#failure = new StreamError(
+        "E_REDPANDA_TABLE",
+        `topic "${topic}" can not be a table (partition ${message.partition}, offset ${message.offset}): ${messageOf(cause)}`,
+        { cause },
+      );
     }
   }
 }

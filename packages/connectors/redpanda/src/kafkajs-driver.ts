@@ -44,6 +44,7 @@ class KafkajsDriver implements KafkaDriver {
   constructor(connection: BrokerConnection, config: Partial<KafkaConfig>) {
     patchIdleTimers();
     const timeoutMs = connection.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    // kafkajs writes into the object with the credentials: a copy of it with another password would go on with the first one.
     this.#kafka = new Kafka({
       clientId: connection.clientId ?? "millrace",
       brokers: [...connection.brokers],
@@ -52,7 +53,7 @@ class KafkajsDriver implements KafkaDriver {
       logLevel: logLevel.NOTHING,
       retry: { retries: CLIENT_RETRIES, initialRetryTime: 100, maxRetryTime: 2_000 },
       ...(connection.ssl === undefined ? {} : { ssl: connection.ssl as NonNullable<KafkaConfig["ssl"]> }),
-      ...(connection.sasl === undefined ? {} : { sasl: connection.sasl as NonNullable<KafkaConfig["sasl"]> }),
+      ...(connection.sasl === undefined ? {} : { sasl: { ...connection.sasl } as NonNullable<KafkaConfig["sasl"]> }),
       ...config,
     });
     this.#admin = new KafkajsAdmin(this.#kafka);

@@ -22,12 +22,19 @@ function batch(fetchedFrom: number, offsets: readonly number[], rest: Partial<Ka
     nextOffset: BigInt((offsets[offsets.length - 1] ?? fetchedFrom - 1) + 1),
     highWatermark: 10n,
     quiet: false,
-    messages: offsets.map((offset) => ({ key: undefined, value: new Uint8Array(100), headers: {}, timestamp: 0, offset: BigInt(offset) })),
+    messages: offsets.map((offset) => ({
+      key: undefined,
+      value: new Uint8Array(100),
+      headers: {},
+      timestamp: 0,
+      offset: BigInt(offset),
+    })),
     ...rest,
   };
 }
 
-const offsetsOf = (queue: PartitionQueue, stop?: bigint): number[] => queue.take(stop).messages.map(({ offset }) => Number(offset));
+const offsetsOf = (queue: PartitionQueue, stop?: bigint): number[] =>
+  queue.take(stop).messages.map(({ offset }) => Number(offset));
 
 describe("PartitionQueue", () => {
   it("takes no answer that begins elsewhere than it stands, until it is told to read on", () => {

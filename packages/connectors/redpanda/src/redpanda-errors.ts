@@ -22,13 +22,27 @@ export function classify(error: unknown): WriteError {
   if (error instanceof WriteError) return error;
   const { type, name, retriable } = clientError(error);
   const text = messageOf(error);
-  if (type !== undefined && TOO_LARGE.has(type)) return new WriteError("poison", "E_REDPANDA_TOO_LARGE", `the broker refused a batch as too large: ${text}`, { cause: error, atomic: true });
-  if (name !== undefined && AUTH.has(name)) return new WriteError("fatal", "E_REDPANDA_AUTH", `Redpanda refused the credentials: ${text}`, { cause: error });
-  if (type !== undefined && FATAL.has(type)) return new WriteError("fatal", `E_REDPANDA_${type}`, `Redpanda: ${text}`, { cause: error });
-  if (name !== undefined && CODEC.has(name)) return new WriteError("fatal", "E_REDPANDA_CODEC", `${text}: register the codec, see the README`, { cause: error });
-  if (type === "OFFSET_OUT_OF_RANGE") return new WriteError("fatal", "E_REDPANDA_OFFSET_OUT_OF_RANGE", `Redpanda: ${text}`, { cause: error });
-  if (type === "INVALID_RECORD" || type === "CORRUPT_MESSAGE" || retriable === false) return new WriteError("poison", `E_REDPANDA_${type ?? "REFUSED"}`, `Redpanda: ${text}`, { cause: error, atomic: true });
-  return new WriteError("transient", "E_REDPANDA_CONNECTION", `Redpanda can not be reached or is not ready: ${text}`, { cause: error });
+  if (type !== undefined && TOO_LARGE.has(type))
+    return new WriteError("poison", "E_REDPANDA_TOO_LARGE", `the broker refused a batch as too large: ${text}`, {
+      cause: error,
+      atomic: true,
+    });
+  if (name !== undefined && AUTH.has(name))
+    return new WriteError("fatal", "E_REDPANDA_AUTH", `Redpanda refused the credentials: ${text}`, { cause: error });
+  if (type !== undefined && FATAL.has(type))
+    return new WriteError("fatal", `E_REDPANDA_${type}`, `Redpanda: ${text}`, { cause: error });
+  if (name !== undefined && CODEC.has(name))
+    return new WriteError("fatal", "E_REDPANDA_CODEC", `${text}: register the codec, see the README`, { cause: error });
+  if (type === "OFFSET_OUT_OF_RANGE")
+    return new WriteError("fatal", "E_REDPANDA_OFFSET_OUT_OF_RANGE", `Redpanda: ${text}`, { cause: error });
+  if (type === "INVALID_RECORD" || type === "CORRUPT_MESSAGE" || retriable === false)
+    return new WriteError("poison", `E_REDPANDA_${type ?? "REFUSED"}`, `Redpanda: ${text}`, {
+      cause: error,
+      atomic: true,
+    });
+  return new WriteError("transient", "E_REDPANDA_CONNECTION", `Redpanda can not be reached or is not ready: ${text}`, {
+    cause: error,
+  });
 }
 
 interface ClientError {
@@ -49,9 +63,24 @@ function clientError(error: unknown, depth = 0): ClientError {
     readonly cause?: unknown;
     readonly errors?: readonly unknown[];
   };
-  const own: ClientError = { type: type ?? apiId, name: typeof code === "string" && code.startsWith("PLT_") ? code : name, retriable: retriable ?? canRetry };
-  if (own.type !== undefined || depth > 5 || (own.name !== undefined && (AUTH.has(own.name) || CODEC.has(own.name)))) return own;
-  const inner = [...(errors ?? []), ...(cause instanceof Error ? [cause] : [])].map((one) => clientError(one, depth + 1));
+  const own: ClientError = {
+    type: type ?? apiId,
+    name: typeof code === "string" && code.startsWith("PLT_") ? code : name,
+    retriable: retriable ?? canRetry,
+  };
+  if (own.type !== undefined || depth > 5 || (own.name !== undefined && (AUTH.has(own.name) || CODEC.has(own.name))))
+    return own;
+  const inner = [...(errors ?? []), ...(cause instanceof Error ? [cause] : [])].map((one) =>
+    clientError(one, depth + 1),
+  );
   // Of several, the last is why it gave up.
-  return [...inner].reverse().find((one) => one.type !== undefined || (one.name !== undefined && (AUTH.has(one.name) || CODEC.has(one.name)))) ?? inner[inner.length - 1] ?? own;
+  return (
+    [...inner]
+      .reverse()
+      .find(
+        (one) => one.type !== undefined || (one.name !== undefined && (AUTH.has(one.name) || CODEC.has(one.name))),
+      ) ??
+    inner[inner.length - 1] ??
+    own
+  );
 }

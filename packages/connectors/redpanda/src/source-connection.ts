@@ -14,7 +14,7 @@ import { PartitionQueue } from "./partition-queue.js";
 import { partitionOfKey } from "./partitioner.js";
 import { classify } from "./redpanda-errors.js";
 import { driverOf } from "./redpanda-options.js";
-import type { RedpandaSourceOptions } from "./redpanda-source.js";
+import type { RedpandaSourceOptions } from "./source-options.js";
 import { QueueReader } from "./source-reader.js";
 import { findTopics, PartitionNames } from "./topic-names.js";
 

@@ -9,11 +9,10 @@ import { cpus } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { from, type Sink } from "@millrace/core";
 import { Kafka, logLevel } from "kafkajs";
-import { kill, start } from "../../../../testbed/control.js";
-import { kafka } from "../../../../testbed/kafka.js";
 import { ensureTopic, kafkajs, redpandaSink } from "../src/index.js";
 import { platformatic } from "../src/platformatic/index.js";
 import { consume } from "./consume.js";
+import { parseEnv, testbed } from "./testbed.js";
 
 interface Event {
   readonly key: string;
@@ -23,15 +22,15 @@ interface Event {
 
 const [driverName = "kafkajs", killsWanted = "8", report] = process.argv.slice(2);
 const driver = driverName === "platformatic" ? platformatic() : kafkajs();
-const servers = [1, 2, 3].map((id) => kafka(id, 3));
-const brokers = (servers[0]?.env().KAFKA_BROKERS ?? "").split(",");
+const servers = ["kafka-1", "kafka-2", "kafka-3"];
+const own = testbed({ KAFKA_NODES: "3" });
 const topic = `three-brokers-${driverName}-${Date.now()}`;
 const PARTITIONS = 6;
 const KEYS = 60;
 const began = Date.now();
-const quiet = (): void => {};
 
-await Promise.all(servers.map((server) => start(server, quiet)));
+await own("up");
+const brokers = (parseEnv(await own("env")).KAFKA_BROKERS ?? "").split(",");
 await ensureTopic({ brokers }, topic, { partitions: PARTITIONS, replicas: 3, config: { "min.insync.replicas": "2" } });
 
 let done = false;
@@ -68,17 +67,17 @@ void outcome.then((text) => {
 const kills: { broker: string; acknowledgedBefore: number; gapMs: number; inSyncMs: number }[] = [];
 await sleep(2_000);
 for (let n = 0; n < Number(killsWanted) && ended === undefined; n++) {
-  const server = servers[n % servers.length] as (typeof servers)[number];
+  const server = servers[n % servers.length] as string;
   await untilInSync();
   const before = acknowledged.size;
   const killedAt = Date.now();
-  await kill(server);
+  await own("kill", server);
   const gapMs = await longestGap(6_000);
-  await start(server, quiet);
+  await own("up", server);
   await untilInSync();
-  kills.push({ broker: server.name, acknowledgedBefore: before, gapMs, inSyncMs: Date.now() - killedAt });
+  kills.push({ broker: server, acknowledgedBefore: before, gapMs, inSyncMs: Date.now() - killedAt });
   console.log(
-    `kill ${n + 1}: ${server.name}, ${before} acknowledged before, longest gap ${gapMs} ms, in sync again after ${Date.now() - killedAt} ms`,
+    `kill ${n + 1}: ${server}, ${before} acknowledged before, longest gap ${gapMs} ms, in sync again after ${Date.now() - killedAt} ms`,
   );
 }
 done = true;

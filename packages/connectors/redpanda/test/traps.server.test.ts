@@ -28,9 +28,7 @@ async function madeTopic(partitions: number): Promise<string> {
 }
 
 /** A member of a group whose listener notes what it holds. */
-async function member<T>(
-  options: Omit<RedpandaSourceOptions<T>, "brokers">,
-): Promise<{
+async function member<T>(options: Omit<RedpandaSourceOptions<T>, "brokers">): Promise<{
   connection: SourceConnection<T>;
   held: Set<string>;
   generation(): number;

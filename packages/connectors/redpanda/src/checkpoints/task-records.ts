@@ -18,7 +18,7 @@ export interface RecordKey {
 }
 
 /** Fits, with its key, into the 1 MB that a topic takes if nobody has set another limit. */
-export const CHUNK_BYTES = 512 * 1024;
+export const CHUNK_BYTES: number = 512 * 1024;
 
 const KINDS: readonly RecordKind[] = ["lease", "head", "entry"];
 const NO_KEY = new Uint8Array();

@@ -1,5 +1,5 @@
-import { Admin } from "@platformatic/kafka";
 import { StreamError } from "@millrace/core";
+import { Admin } from "@platformatic/kafka";
 import type { KafkaAdmin, TopicOffsets } from "../kafka-driver.js";
 import type { ClientOptions } from "./platformatic-options.js";
 
@@ -38,12 +38,29 @@ export class PlatformaticAdmin implements KafkaAdmin {
 
   async offsets(topic: string): Promise<readonly TopicOffsets[]> {
     const partitions = (await this.partitions(topic)) ?? [];
-    const [low, stable, high] = await Promise.all([this.#list(topic, partitions, EARLIEST, READ_UNCOMMITTED), this.#list(topic, partitions, LATEST, READ_COMMITTED), this.#list(topic, partitions, LATEST, READ_UNCOMMITTED)]);
-    return partitions.map((partition) => ({ partition, low: low.get(partition) ?? 0n, stable: stable.get(partition) ?? 0n, high: high.get(partition) ?? 0n }));
+    const [low, stable, high] = await Promise.all([
+      this.#list(topic, partitions, EARLIEST, READ_UNCOMMITTED),
+      this.#list(topic, partitions, LATEST, READ_COMMITTED),
+      this.#list(topic, partitions, LATEST, READ_UNCOMMITTED),
+    ]);
+    return partitions.map((partition) => ({
+      partition,
+      low: low.get(partition) ?? 0n,
+      stable: stable.get(partition) ?? 0n,
+      high: high.get(partition) ?? 0n,
+    }));
   }
 
   async config(topic: string): Promise<ReadonlyMap<string, string>> {
-    const [found] = await this.#admin.describeConfigs({ resources: [{ resourceType: TOPIC_RESOURCE, resourceName: topic, configurationKeys: ["cleanup.policy", "max.message.bytes"] }] });
+    const [found] = await this.#admin.describeConfigs({
+      resources: [
+        {
+          resourceType: TOPIC_RESOURCE,
+          resourceName: topic,
+          configurationKeys: ["cleanup.policy", "max.message.bytes"],
+        },
+      ],
+    });
     return new Map((found?.configs ?? []).map(({ name, value }) => [name, value ?? ""]));
   }
 
@@ -56,18 +73,32 @@ export class PlatformaticAdmin implements KafkaAdmin {
 
   async committed(groupId: string, topic: string): Promise<ReadonlyMap<number, bigint>> {
     const partitionIndexes = [...((await this.partitions(topic)) ?? [])];
-    const [group] = await this.#admin.listConsumerGroupOffsets({ groups: [{ groupId, topics: [{ name: topic, partitionIndexes }] }] });
+    const [group] = await this.#admin.listConsumerGroupOffsets({
+      groups: [{ groupId, topics: [{ name: topic, partitionIndexes }] }],
+    });
     const found = group?.topics.find(({ name }) => name === topic)?.partitions ?? [];
-    return new Map(found.filter(({ committedOffset }) => committedOffset >= 0n).map(({ partitionIndex, committedOffset }) => [partitionIndex, committedOffset]));
+    return new Map(
+      found
+        .filter(({ committedOffset }) => committedOffset >= 0n)
+        .map(({ partitionIndex, committedOffset }) => [partitionIndex, committedOffset]),
+    );
   }
 
-  async createTopic(topic: string, { partitions, replicas, config }: { readonly partitions: number; readonly replicas: number; readonly config: Readonly<Record<string, string>> }): Promise<boolean> {
+  async createTopic(
+    topic: string,
+    {
+      partitions,
+      replicas,
+      config,
+    }: { readonly partitions: number; readonly replicas: number; readonly config: Readonly<Record<string, string>> },
+  ): Promise<boolean> {
     const configs = Object.entries(config).map(([name, value]) => ({ name, value }));
     try {
       await this.#admin.createTopics({ topics: [topic], partitions, replicas, configs });
       return true;
     } catch (error) {
-      if ((error as { findBy?(property: string, value: unknown): unknown }).findBy?.("apiId", "TOPIC_ALREADY_EXISTS")) return false;
+      if ((error as { findBy?(property: string, value: unknown): unknown }).findBy?.("apiId", "TOPIC_ALREADY_EXISTS"))
+        return false;
       throw error;
     }
   }
@@ -81,9 +112,17 @@ export class PlatformaticAdmin implements KafkaAdmin {
     if (brokers.size === 0) throw new StreamError("E_SOURCE", "the cluster has no broker");
   }
 
-  async #list(topic: string, partitions: readonly number[], timestamp: bigint, isolationLevel: 0 | 1): Promise<Map<number, bigint>> {
+  async #list(
+    topic: string,
+    partitions: readonly number[],
+    timestamp: bigint,
+    isolationLevel: 0 | 1,
+  ): Promise<Map<number, bigint>> {
     if (partitions.length === 0) return new Map();
-    const [found] = await this.#admin.listOffsets({ topics: [{ name: topic, partitions: partitions.map((partitionIndex) => ({ partitionIndex, timestamp })) }], isolationLevel });
+    const [found] = await this.#admin.listOffsets({
+      topics: [{ name: topic, partitions: partitions.map((partitionIndex) => ({ partitionIndex, timestamp })) }],
+      isolationLevel,
+    });
     return new Map((found?.partitions ?? []).map(({ partitionIndex, offset }) => [partitionIndex, offset]));
   }
 }

@@ -1,6 +1,12 @@
-import { type ClusterMetadata, Consumer, type ExtendedGroupProtocolSubscription, type GroupAssignment, type GroupPartitionsAssignments } from "@platformatic/kafka";
-import { WriteError } from "@millrace/core";
 import { setTimeout as elapsed } from "node:timers/promises";
+import { WriteError } from "@millrace/core";
+import {
+  type ClusterMetadata,
+  Consumer,
+  type ExtendedGroupProtocolSubscription,
+  type GroupAssignment,
+  type GroupPartitionsAssignments,
+} from "@platformatic/kafka";
 import { assignPartitions } from "../assign-partitions.js";
 import type { ConsumerOptions, KafkaConsumer, TopicPartition } from "../kafka-driver.js";
 import { classify } from "../redpanda-errors.js";
@@ -55,8 +61,11 @@ export class PlatformaticConsumer implements KafkaConsumer {
   }
 
   async commit(offsets: readonly (TopicPartition & { readonly offset: bigint })[]): Promise<void> {
-    if (this.#consumer.memberId === null) throw new WriteError("transient", "E_REDPANDA_CONNECTION", "the consumer is not in its group now");
-    await this.#consumer.commit({ offsets: offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset, leaderEpoch: -1 })) });
+    if (this.#consumer.memberId === null)
+      throw new WriteError("transient", "E_REDPANDA_CONNECTION", "the consumer is not in its group now");
+    await this.#consumer.commit({
+      offsets: offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset, leaderEpoch: -1 })),
+    });
   }
 
   stop(): Promise<void> {
@@ -108,10 +117,20 @@ export class PlatformaticConsumer implements KafkaConsumer {
     const failure = classify(error);
     if (failure.code === "E_REDPANDA_OFFSET_OUT_OF_RANGE") {
       // Of which partition the client does not say: each queue looks where it stands.
-      for (const { topic, partition } of places) this.#options.events.batch({ topic, partition, messages: [], fetchedFrom: -1n, nextOffset: -1n, highWatermark: 0n, quiet: false });
+      for (const { topic, partition } of places)
+        this.#options.events.batch({
+          topic,
+          partition,
+          messages: [],
+          fetchedFrom: -1n,
+          nextOffset: -1n,
+          highWatermark: 0n,
+          quiet: false,
+        });
       return;
     }
-    if (error instanceof TypeError || failure.code === "E_REDPANDA_CODEC" || failure.code === "E_REDPANDA_AUTH") throw error;
+    if (error instanceof TypeError || failure.code === "E_REDPANDA_CODEC" || failure.code === "E_REDPANDA_AUTH")
+      throw error;
     this.#consumer.clearMetadata();
   }
 
@@ -157,14 +176,23 @@ export class PlatformaticConsumer implements KafkaConsumer {
     }
   }
 
-  #assign(members: ReadonlyMap<string, ExtendedGroupProtocolSubscription>, topics: ReadonlySet<string>, metadata: ClusterMetadata): GroupPartitionsAssignments[] {
+  #assign(
+    members: ReadonlyMap<string, ExtendedGroupProtocolSubscription>,
+    topics: ReadonlySet<string>,
+    metadata: ClusterMetadata,
+  ): GroupPartitionsAssignments[] {
     const counts = new Map([...topics].map((topic) => [topic, metadata.topics.get(topic)?.partitionsCount ?? 0]));
     const numbers = Array.from({ length: Math.max(0, ...counts.values()) }, (_, number) => number);
     const group = [...members].map(([id, member]) => ({ id, held: heldOf(member.metadata) }));
     const shares = assignPartitions(this.#options.assignment, group, numbers);
     return group.map(({ id }) => ({
       memberId: id,
-      assignments: new Map([...counts].map(([topic, count]) => [topic, { topic, partitions: (shares.get(id) ?? []).filter((number) => number < count) }])),
+      assignments: new Map(
+        [...counts].map(([topic, count]) => [
+          topic,
+          { topic, partitions: (shares.get(id) ?? []).filter((number) => number < count) },
+        ]),
+      ),
     }));
   }
 

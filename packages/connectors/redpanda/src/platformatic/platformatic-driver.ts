@@ -1,5 +1,19 @@
 import { Consumer } from "@platformatic/kafka";
-import type { BrokerConnection, ConsumerOptions, DriverFactory, KafkaAdmin, KafkaBatch, KafkaConsumer, KafkaDriver, KafkaLogReader, KafkaProducer, KafkaTransactionalProducer, ProducerOptions, TopicPartition, TransactionalOptions } from "../kafka-driver.js";
+import type {
+  BrokerConnection,
+  ConsumerOptions,
+  DriverFactory,
+  KafkaAdmin,
+  KafkaBatch,
+  KafkaConsumer,
+  KafkaDriver,
+  KafkaLogReader,
+  KafkaProducer,
+  KafkaTransactionalProducer,
+  ProducerOptions,
+  TopicPartition,
+  TransactionalOptions,
+} from "../kafka-driver.js";
 import { PlatformaticAdmin } from "./platformatic-admin.js";
 import { PlatformaticConsumer } from "./platformatic-consumer.js";
 import { fetchAll } from "./platformatic-fetch.js";
@@ -69,7 +83,10 @@ class PlatformaticLog implements KafkaLogReader {
 
   async fetch(place: TopicPartition, offset: bigint, maxWaitMs: number): Promise<KafkaBatch | undefined> {
     try {
-      const [batch] = await fetchAll(this.#consumer, [{ ...place, offset }], { isolation: "read_committed", maxWaitMs });
+      const [batch] = await fetchAll(this.#consumer, [{ ...place, offset }], {
+        isolation: "read_committed",
+        maxWaitMs,
+      });
       return batch;
     } catch (error) {
       this.#consumer.clearMetadata();

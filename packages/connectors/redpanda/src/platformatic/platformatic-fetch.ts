@@ -32,7 +32,11 @@ function fetchOne(consumer: Consumer, options: Parameters<Consumer["fetch"]>[0])
 }
 
 /** One answer of each broker that leads some of the partitions. */
-export async function fetchAll(consumer: Consumer, places: readonly FetchPlace[], limits: FetchLimits): Promise<KafkaBatch[]> {
+export async function fetchAll(
+  consumer: Consumer,
+  places: readonly FetchPlace[],
+  limits: FetchLimits,
+): Promise<KafkaBatch[]> {
   consumer.topics.trackAll(...new Set(places.map(({ topic }) => topic).filter((topic) => !consumer.topics.has(topic))));
   const metadata = await consumer.metadata({ topics: [...new Set(places.map(({ topic }) => topic))] });
   const nodes = new Map<number, FetchPlace[]>();
@@ -48,18 +52,39 @@ export async function fetchAll(consumer: Consumer, places: readonly FetchPlace[]
   return answers.flat();
 }
 
-async function fetchNode(consumer: Consumer, node: number, places: readonly FetchPlace[], metadata: ClusterMetadata, { isolation, maxWaitMs }: FetchLimits): Promise<KafkaBatch[]> {
+async function fetchNode(
+  consumer: Consumer,
+  node: number,
+  places: readonly FetchPlace[],
+  metadata: ClusterMetadata,
+  { isolation, maxWaitMs }: FetchLimits,
+): Promise<KafkaBatch[]> {
   const topics = new Map<string, FetchRequestTopic>();
   const names = new Map<string, string>();
   for (const { topic, partition, offset } of places) {
     const topicId = metadata.topics.get(topic)?.id as string;
     names.set(topicId, topic);
     const request = topics.get(topicId) ?? { topicId, partitions: [] };
-    request.partitions.push({ partition, currentLeaderEpoch: -1, fetchOffset: offset, lastFetchedEpoch: -1, partitionMaxBytes: MAX_PARTITION_BYTES });
+    request.partitions.push({
+      partition,
+      currentLeaderEpoch: -1,
+      fetchOffset: offset,
+      lastFetchedEpoch: -1,
+      partitionMaxBytes: MAX_PARTITION_BYTES,
+    });
     topics.set(topicId, request);
   }
-  const response = await fetchOne(consumer, { node, topics: [...topics.values()], maxWaitTime: maxWaitMs, minBytes: 1, maxBytes: MAX_BYTES, isolationLevel: isolation === "read_committed" ? READ_COMMITTED : READ_UNCOMMITTED });
-  const answered = response.responses.flatMap(({ topicId, partitions }) => partitions.map((partition) => ({ topic: names.get(topicId) as string, partition })));
+  const response = await fetchOne(consumer, {
+    node,
+    topics: [...topics.values()],
+    maxWaitTime: maxWaitMs,
+    minBytes: 1,
+    maxBytes: MAX_BYTES,
+    isolationLevel: isolation === "read_committed" ? READ_COMMITTED : READ_UNCOMMITTED,
+  });
+  const answered = response.responses.flatMap(({ topicId, partitions }) =>
+    partitions.map((partition) => ({ topic: names.get(topicId) as string, partition })),
+  );
   const quiet = answered.every(({ partition }) => (partition.records?.length ?? 0) === 0);
   return answered.flatMap(({ topic, partition }) => {
     const place = places.find((one) => one.topic === topic && one.partition === partition.partitionIndex);
@@ -67,7 +92,12 @@ async function fetchNode(consumer: Consumer, node: number, places: readonly Fetc
   });
 }
 
-function batchOf({ topic, partition, offset }: FetchPlace, answer: ResponsePartition, isolation: FetchLimits["isolation"], quiet: boolean): KafkaBatch {
+function batchOf(
+  { topic, partition, offset }: FetchPlace,
+  answer: ResponsePartition,
+  isolation: FetchLimits["isolation"],
+  quiet: boolean,
+): KafkaBatch {
   const messages: KafkaMessage[] = [];
   let nextOffset = offset;
   for (const records of settled(answer, isolation)) {
@@ -78,7 +108,9 @@ function batchOf({ topic, partition, offset }: FetchPlace, answer: ResponseParti
       const at = records.firstOffset + BigInt(offsetDelta);
       // A batch is given whole, also where it is asked for from its middle on.
       if (at < offset) continue;
-      const timestamp = Number((records.attributes & LOG_APPEND_TIME) === 0 ? records.firstTimestamp + timestampDelta : records.maxTimestamp);
+      const timestamp = Number(
+        (records.attributes & LOG_APPEND_TIME) === 0 ? records.firstTimestamp + timestampDelta : records.maxTimestamp,
+      );
       messages.push({ key: copy(key), value: copy(value), headers: headersOf(headers), timestamp, offset: at });
     }
   }
@@ -89,12 +121,19 @@ function batchOf({ topic, partition, offset }: FetchPlace, answer: ResponseParti
  * Which batches are marks or of aborted transactions. The client knows only the last aborted transaction of each producer, and hands out one whose mark is not in
  * the same answer.
  */
-function* settled({ records = [], abortedTransactions }: ResponsePartition, isolation: FetchLimits["isolation"]): Generator<Records & { readonly skipped: boolean }> {
-  const waiting = isolation === "read_committed" ? [...(abortedTransactions ?? [])].sort((left, right) => (left.firstOffset < right.firstOffset ? -1 : 1)) : [];
+function* settled(
+  { records = [], abortedTransactions }: ResponsePartition,
+  isolation: FetchLimits["isolation"],
+): Generator<Records & { readonly skipped: boolean }> {
+  const waiting =
+    isolation === "read_committed"
+      ? [...(abortedTransactions ?? [])].sort((left, right) => (left.firstOffset < right.firstOffset ? -1 : 1))
+      : [];
   const aborted = new Set<bigint>();
   for (const batch of records) {
     const last = batch.firstOffset + BigInt(batch.lastOffsetDelta);
-    while (waiting[0] !== undefined && waiting[0].firstOffset <= last) aborted.add((waiting.shift() as (typeof waiting)[number]).producerId);
+    while (waiting[0] !== undefined && waiting[0].firstOffset <= last)
+      aborted.add((waiting.shift() as (typeof waiting)[number]).producerId);
     const control = (batch.attributes & IS_CONTROL) !== 0;
     if (control) aborted.delete(batch.producerId);
     const skipped = control || ((batch.attributes & IS_TRANSACTIONAL) !== 0 && aborted.has(batch.producerId));
@@ -107,9 +146,12 @@ function copy(bytes: Buffer | null): Uint8Array | undefined {
   return bytes === null || bytes === undefined ? undefined : new Uint8Array(bytes);
 }
 
-function headersOf(headers: readonly (readonly [Buffer | null, Buffer | null])[]): Readonly<Record<string, Uint8Array>> {
+function headersOf(
+  headers: readonly (readonly [Buffer | null, Buffer | null])[],
+): Readonly<Record<string, Uint8Array>> {
   if (headers.length === 0) return NO_HEADERS;
   const own: Record<string, Uint8Array> = {};
-  for (const [name, value] of headers) if (name !== null && value !== null) own[decoder.decode(name)] = new Uint8Array(value);
+  for (const [name, value] of headers)
+    if (name !== null && value !== null) own[decoder.decode(name)] = new Uint8Array(value);
   return own;
 }

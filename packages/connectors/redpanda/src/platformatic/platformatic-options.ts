@@ -10,7 +10,10 @@ const CLIENT_RETRIES = 3;
 const RETRY_MS = 200;
 
 /** The connection as @platformatic/kafka takes it. A mechanism of SASL is named as kafkajs does, in small letters, or as Kafka does. */
-export function clientOptions({ brokers, clientId = "millrace", ssl, sasl, timeoutMs = DEFAULT_TIMEOUT_MS }: BrokerConnection, given: Partial<ClientOptions>): ClientOptions {
+export function clientOptions(
+  { brokers, clientId = "millrace", ssl, sasl, timeoutMs = DEFAULT_TIMEOUT_MS }: BrokerConnection,
+  given: Partial<ClientOptions>,
+): ClientOptions {
   const { mechanism, ...credentials } = (sasl ?? {}) as { readonly mechanism?: string };
   return {
     clientId,
@@ -20,8 +23,12 @@ export function clientOptions({ brokers, clientId = "millrace", ssl, sasl, timeo
     requestTimeout: Math.max(timeoutMs, 30_000),
     retries: CLIENT_RETRIES,
     retryDelay: RETRY_MS,
-    ...(ssl === undefined || ssl === false ? {} : { tls: (ssl === true ? {} : ssl) as NonNullable<ClientOptions["tls"]> }),
-    ...(mechanism === undefined ? {} : { sasl: { ...credentials, mechanism: mechanism.toUpperCase() } as NonNullable<ClientOptions["sasl"]> }),
+    ...(ssl === undefined || ssl === false
+      ? {}
+      : { tls: (ssl === true ? {} : ssl) as NonNullable<ClientOptions["tls"]> }),
+    ...(mechanism === undefined
+      ? {}
+      : { sasl: { ...credentials, mechanism: mechanism.toUpperCase() } as NonNullable<ClientOptions["sasl"]> }),
     ...given,
   };
 }

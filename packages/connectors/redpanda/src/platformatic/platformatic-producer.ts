@@ -1,6 +1,13 @@
-import { type MessageToProduce, Producer } from "@platformatic/kafka";
 import { WriteError } from "@millrace/core";
-import type { KafkaProducer, KafkaTransactionalProducer, OutgoingMessage, ProducerOptions, TopicPartition, TransactionalOptions } from "../kafka-driver.js";
+import { type MessageToProduce, Producer } from "@platformatic/kafka";
+import type {
+  KafkaProducer,
+  KafkaTransactionalProducer,
+  OutgoingMessage,
+  ProducerOptions,
+  TopicPartition,
+  TransactionalOptions,
+} from "../kafka-driver.js";
 import type { ClientOptions } from "./platformatic-options.js";
 
 const ALL_IN_SYNC = -1;
@@ -32,8 +39,14 @@ export class PlatformaticProducer implements KafkaProducer {
     const producer = this.#producer;
     const { idempotent, compression } = this.#wanted;
     try {
-      const { unwritableNodes } = await producer.send({ messages: messages.map((message) => outgoing(target, message)), acks: ALL_IN_SYNC, idempotent, compression });
-      if (unwritableNodes !== undefined && unwritableNodes.length > 0) throw new WriteError("transient", "E_REDPANDA_CONNECTION", "the client's connection is full");
+      const { unwritableNodes } = await producer.send({
+        messages: messages.map((message) => outgoing(target, message)),
+        acks: ALL_IN_SYNC,
+        idempotent,
+        compression,
+      });
+      if (unwritableNodes !== undefined && unwritableNodes.length > 0)
+        throw new WriteError("transient", "E_REDPANDA_CONNECTION", "the client's connection is full");
     } catch (error) {
       // Whether its sequence numbers were used nobody knows: the next messages could pass for repetitions of these.
       if (idempotent && this.#producer === producer) {
@@ -58,8 +71,18 @@ export class PlatformaticProducer implements KafkaProducer {
 export class PlatformaticTransactionalProducer implements KafkaTransactionalProducer {
   readonly #producer: Producer;
 
-  static async open(options: ClientOptions, { transactionalId, timeoutMs }: TransactionalOptions): Promise<PlatformaticTransactionalProducer> {
-    const producer = new Producer({ ...options, idempotent: true, transactionalId, timeout: timeoutMs, acks: ALL_IN_SYNC, retries: 8 });
+  static async open(
+    options: ClientOptions,
+    { transactionalId, timeoutMs }: TransactionalOptions,
+  ): Promise<PlatformaticTransactionalProducer> {
+    const producer = new Producer({
+      ...options,
+      idempotent: true,
+      transactionalId,
+      timeout: timeoutMs,
+      acks: ALL_IN_SYNC,
+      retries: 8,
+    });
     try {
       // Its producer id, which fences the former owner, comes with the first transaction and stays.
       const first = await producer.beginTransaction({ producerId: NONE, producerEpoch: -1 });
@@ -75,9 +98,12 @@ export class PlatformaticTransactionalProducer implements KafkaTransactionalProd
     this.#producer = producer;
   }
 
-  async transact(sends: readonly { readonly target: TopicPartition; readonly messages: readonly OutgoingMessage[] }[]): Promise<void> {
+  async transact(
+    sends: readonly { readonly target: TopicPartition; readonly messages: readonly OutgoingMessage[] }[],
+  ): Promise<void> {
     const transaction = await this.#producer.beginTransaction();
-    for (const { target, messages } of sends) await transaction.send({ messages: messages.map((message) => outgoing(target, message)), acks: ALL_IN_SYNC });
+    for (const { target, messages } of sends)
+      await transaction.send({ messages: messages.map((message) => outgoing(target, message)), acks: ALL_IN_SYNC });
     await transaction.commit();
   }
 
@@ -86,7 +112,10 @@ export class PlatformaticTransactionalProducer implements KafkaTransactionalProd
   }
 }
 
-function outgoing({ topic, partition }: TopicPartition, { key, value, headers, timestamp }: OutgoingMessage): MessageToProduce {
+function outgoing(
+  { topic, partition }: TopicPartition,
+  { key, value, headers, timestamp }: OutgoingMessage,
+): MessageToProduce {
   const own = new Map<Buffer, Buffer>();
   for (const name in headers) own.set(Buffer.from(name), view(headers[name] as Uint8Array));
   return {
