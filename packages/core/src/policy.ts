@@ -54,7 +54,10 @@ export interface RetryPlan {
 /** Fills in the defaults: 1 attempt for user functions (no retry), 100 ms, 10 s, 5 minutes. */
 export function planRetry(policy: RetryPolicy | undefined, what: string, defaultAttempts: number): RetryPlan {
   const attempts = policy?.attempts ?? defaultAttempts;
-  requireArgument(Number.isInteger(attempts) && attempts >= 1, `${what}: retry.attempts must be a whole number from 1; it is ${attempts}`);
+  requireArgument(
+    Number.isInteger(attempts) && attempts >= 1,
+    `${what}: retry.attempts must be a whole number from 1; it is ${attempts}`,
+  );
   return {
     attempts,
     delayMs: durationMs(policy?.delay ?? 100, `${what}: retry.delay`),

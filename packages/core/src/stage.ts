@@ -39,7 +39,14 @@ export class Batch<out T = unknown> {
 
   /** The values at these places, in this order, with their columns. */
   pick(places: readonly number[]): Batch<T> {
-    return new Batch(gather(this.values, places), pickColumn(this.times, places), pickColumn(this.keys, places), pickColumn(this.origins, places), pickColumn(this.marks, places), this.partition);
+    return new Batch(
+      gather(this.values, places),
+      pickColumn(this.times, places),
+      pickColumn(this.keys, places),
+      pickColumn(this.origins, places),
+      pickColumn(this.marks, places),
+      this.partition,
+    );
   }
 
   /** The values from `from` up to, not including, `to`, with their columns. */
@@ -117,13 +124,21 @@ export type StateChange = readonly [key: Uint8Array, value: Uint8Array | undefin
  */
 export type Step =
   /** One for one. `refuse` makes the error for a promise, which a synchronous function can not mean. */
-  | { readonly kind: "map"; readonly fn: (value: never) => unknown; readonly refuse: (result: Promise<unknown>) => Error }
+  | {
+      readonly kind: "map";
+      readonly fn: (value: never) => unknown;
+      readonly refuse: (result: Promise<unknown>) => Error;
+    }
   /** Only those for which `fn` holds. */
   | { readonly kind: "filter"; readonly fn: (value: never) => boolean }
   /** The value itself, after `fn` has seen it. */
   | { readonly kind: "tap"; readonly fn: (value: never) => void }
   /** Any number for one; `iterate` takes a result that is no array, and throws where it can not be iterated. */
-  | { readonly kind: "flatMap"; readonly fn: (value: never) => unknown; readonly iterate: (result: unknown) => Iterable<unknown> }
+  | {
+      readonly kind: "flatMap";
+      readonly fn: (value: never) => unknown;
+      readonly iterate: (result: unknown) => Iterable<unknown>;
+    }
   /** The accumulator after each value; the first value is its own where nothing is held. `save` is called once a batch. */
   | {
       readonly kind: "fold";
@@ -254,7 +269,12 @@ export interface OperatorSpec {
   /** Reads event time (refused without), assigns it, or neither. */
   readonly eventTime?: "needs" | "assigns";
   /** Columns it reads, so that the planner carries them here. */
-  readonly reads?: { readonly times?: boolean; readonly keys?: boolean; readonly origins?: boolean; readonly marks?: boolean };
+  readonly reads?: {
+    readonly times?: boolean;
+    readonly keys?: boolean;
+    readonly origins?: boolean;
+    readonly marks?: boolean;
+  };
   readonly origins?: OriginRule;
   /** Can fire a result more than once. */
   readonly refires?: boolean;

@@ -7,7 +7,7 @@ import type { Out } from "./stage-harness.js";
 export const KINDS: readonly JoinKind[] = ["inner", "left", "outer"];
 
 /** An input whose partitions are of one side each. */
-export const sides = partitionedInput({ sides: true });
+export const sides: ReturnType<typeof partitionedInput> = partitionedInput({ sides: true });
 
 /** A pair as text: the ids of both values. */
 export const pair = (left: unknown, right: unknown): string =>

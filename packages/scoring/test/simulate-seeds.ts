@@ -9,6 +9,9 @@ const FAULTS: Faults = { crash: 3, abandonEpoch: 1, duplicate: 5, delay: 3, torn
 /** The share of calls to the stores that fail, half of them after they were carried out. */
 const FAILURES = 0.002;
 
+/** A seed takes two seconds of a free machine. */
+const TIMEOUT_MS = 120_000;
+
 /** In CI all seeds are run; on a developer's machine a sample. */
 const SEEDS_IN_CI = 150;
 const SEEDS = 6;
@@ -32,7 +35,7 @@ export function simulationSuite(firstSeed: number): void {
   };
 
   describe(`the simulated world, ${seeds.length} seeds from ${firstSeed}`, () => {
-    it.each(seeds)("seed %i: all stores equal the oracle", async (seed) => {
+    it.each(seeds)("seed %i: all stores equal the oracle", { timeout: TIMEOUT_MS }, async (seed) => {
       let ports: MemoryPorts | undefined;
       const { faults } = await simulate(
         (world) => {

@@ -1,3 +1,5 @@
+import { WriteError } from "../connector.js";
+import { StreamError } from "../errors.js";
 import type { Batch, Emit, PartitionStatus, Stage, StageContext } from "../stage.js";
 import { MAX_BATCH } from "../stage.js";
 import type { Admission } from "./admission.js";
@@ -107,6 +109,19 @@ export abstract class AsyncStage implements Stage {
     }
     work.drop(place);
     this.#settled(work, place);
+  }
+
+  /** A failure of class `fatal` ends the run, whatever is to become of values that fail. True: this was one. */
+  protected endsRun(error: unknown): boolean {
+    if (!(error instanceof WriteError) || error.class !== "fatal") return false;
+    const { operator } = this.context;
+    this.#fail(
+      new StreamError("E_OPERATOR", `operator "${operator}" can not go on: ${error.code}: ${error.message}`, {
+        cause: error,
+        operator,
+      }),
+    );
+    return true;
   }
 
   /** Settles several values before the next are begun. */

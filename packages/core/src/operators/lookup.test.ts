@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { batchOf, type Out, originOf, StageHarness } from "../../test/stage-harness.js";
+import { WriteError } from "../connector.js";
 import type { CallContext } from "../policy.js";
 import { type LookupPolicy, lookup } from "./lookup.js";
 
@@ -211,6 +212,13 @@ describe("lookup", () => {
     hard.harness.send(["a1", "b1"]);
     hard.harness.set(10);
     await expect(hard.harness.settle()).rejects.toThrow("failed on a1");
+  });
+
+  it("ends the run for a failure of class fatal", async () => {
+    const { harness, fetches } = setUp();
+    harness.send(["a1"]);
+    fetches[0]?.reject(new WriteError("fatal", "E_AUTH", "wrong password"));
+    await expect(harness.settle()).rejects.toThrow('operator "lookup-1" can not go on: E_AUTH: wrong password');
   });
 
   it("fails a value whose key or combination fails, and no other", async () => {

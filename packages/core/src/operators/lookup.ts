@@ -180,6 +180,7 @@ class LookupStage<T, Q extends Key, V, R> extends AsyncStage {
   }
 
   #failed(asks: readonly Ask<Q>[], error: unknown, attempts: number): void {
+    if (this.endsRun(error)) return;
     for (const { key, works, places } of asks) {
       if (works.length === 0) this.#refreshFailed(key, error);
       for (const [i, work] of works.entries()) this.giveUp(work, places[i] as number, error, attempts);

@@ -156,6 +156,17 @@ describe("mapAsync", () => {
     ]);
   });
 
+  it("ends the run for a failure of class fatal, whatever is to become of values that fail", async () => {
+    const { harness, call } = setUp<number>({ fallback: () => "instead", retry: { attempts: 3 } });
+    harness.send([1, 2]);
+    const { signal } = call(2);
+    call(1).reject(new WriteError("fatal", "E_AUTH", "wrong password"));
+    await expect(harness.settle()).rejects.toThrow(
+      'E_OPERATOR: operator "mapAsync-1" can not go on: E_AUTH: wrong password',
+    );
+    expect([signal.aborted, harness.take(), harness.errors]).toEqual([true, [], []]);
+  });
+
   it("takes a function that throws at once, or answers at once, thousands of times", async () => {
     const sync = (n: number): PromiseLike<number> => {
       if (n % 2 === 0) throw new Error("no");

@@ -17,7 +17,7 @@ export interface AsyncPolicy<T, U = never> {
   readonly order?: AsyncOrder;
   /** For each attempt. Default: none. */
   readonly timeout?: Duration;
-  /** Repeats a call that failed or took too long, except where it threw a WriteError of class poison or fatal. Default: no retry. */
+  /** Repeats a call that failed or took too long, except where it threw a WriteError of class `poison`, or of class `fatal`, which ends the run. Default: no retry. */
   readonly retry?: RetryPolicy;
   /** Turns a failure that retries did not cure into a value, in its place. */
   readonly fallback?: (value: T, error: unknown) => U;
@@ -81,6 +81,7 @@ class MapAsyncStage<T, U> extends AsyncStage {
   }
 
   #failed(work: Work, place: number, error: unknown, attempts: number): void {
+    if (this.endsRun(error)) return;
     if (this.#fallback === undefined) {
       this.giveUp(work, place, error, attempts);
       return;

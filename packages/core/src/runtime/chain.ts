@@ -1,38 +1,10 @@
 import type { Clock } from "../connector.js";
-import type { OperatorVertex } from "../graph/graph.js";
-import {
-  type Batch,
-  type Emit,
-  type EndKind,
-  ERROR,
-  type Item,
-  LATE,
-  MAIN,
-  type OperatorCounters,
-  type PartitionStatus,
-  type Stage,
-  type StageContext,
-} from "../stage.js";
+import { type Batch, type EndKind, ERROR, type Item, LATE, MAIN, type PartitionStatus } from "../stage.js";
+import { ChainTimers } from "./chain-timers.js";
 import type { Channel } from "./channel.js";
 import type { Inbox, Incoming } from "./inbox.js";
+import type { Link } from "./link.js";
 import type { Actor, Scheduler } from "./scheduler.js";
-
-/** A running stage in its place in a chain. */
-export interface Link {
-  readonly vertex: OperatorVertex;
-  readonly context: StageContext;
-  readonly stage: Stage;
-  /** Takes a batch: the stage, or the loop that stands for it and the links behind it. */
-  onBatch: Stage["onBatch"];
-  readonly counters: OperatorCounters;
-  /** Channels by output number. The main output of every link but the last goes to the next link instead. */
-  readonly routes: ReadonlyMap<number, readonly Channel[]>;
-  emit: Emit;
-  /** The watermark at its input. */
-  watermark: number;
-  /** When it wants `onTimer`; Infinity: not at all. */
-  wakeAt: number;
-}
 
 /** What a chain tells the task. */
 export interface ChainListener {
@@ -53,15 +25,13 @@ export class Chain implements Actor {
   readonly links: readonly Link[];
   readonly inbox: Inbox;
   readonly #scheduler: Scheduler;
-  readonly #clock: Clock;
   readonly #listener: ChainListener;
   readonly #channels: readonly Channel[];
   /** Those that carry what the chain is for: while one of them is open it goes on. Late values and dead letters alone do not keep it. */
   readonly #wanted: readonly Channel[];
   readonly #fullStages: readonly { readonly link: Link; readonly place: number }[];
   readonly #acceptsInput = (input: number): boolean => this.#fullStages.length === 0 || this.#accepts(input);
-  #cancelTimer: (() => void) | undefined;
-  #timerAt = Number.POSITIVE_INFINITY;
+  readonly #timers: ChainTimers;
   /** The async stage is letting everything before a barrier or the end out. */
   #draining = false;
   /** The first link that wants no more values; what is above it is over. */
@@ -74,7 +44,7 @@ export class Chain implements Actor {
     this.links = links;
     this.inbox = inbox;
     this.#scheduler = scheduler;
-    this.#clock = clock;
+    this.#timers = new ChainTimers(links, clock, () => scheduler.ready(this));
     this.#listener = listener;
     this.#channels = links.flatMap((link) => [...link.routes.values()].flat());
     const main = links.flatMap((link) =>
@@ -114,12 +84,12 @@ export class Chain implements Actor {
       }
       // Behind an async stage that drains, timers still fire; nothing new is taken.
       if (this.#draining) {
-        if (!this.#blocked()) this.#runTimers();
+        if (!this.#blocked()) this.#timers.run();
         return false;
       }
       if (this.#blocked() && !this.#overdraws()) return false;
       if (this.#overdrawn) this.#catchUp();
-      if (this.#runTimers()) continue;
+      if (this.#timers.run()) continue;
       const incoming = this.inbox.next(this.#acceptsInput);
       if (incoming === undefined) return false;
       this.#scheduler.progress++;
@@ -168,7 +138,7 @@ export class Chain implements Actor {
     const link = this.links[place] as Link;
     if (time >= link.wakeAt) return;
     link.wakeAt = time;
-    this.#arm();
+    this.#timers.arm();
   }
 
   /** The epoch is given up: nobody waits for its barrier any more. */
@@ -180,7 +150,7 @@ export class Chain implements Actor {
   /** Nothing is below any more, or the run is over. */
   close(): void {
     this.#ended = true;
-    this.#cancelTimer?.();
+    this.#timers.close();
     this.inbox.close();
   }
 
@@ -353,31 +323,5 @@ export class Chain implements Actor {
 
   #pushMark(link: Link, item: Item): void {
     for (const output of link.routes.keys()) this.#push(link, output, item);
-  }
-
-  /** Runs the timers that are due; true: there were some. */
-  #runTimers(): boolean {
-    // Armed for the earliest time a stage has asked for; Infinity: none has.
-    if (this.#timerAt === Number.POSITIVE_INFINITY) return false;
-    const now = this.#clock.now();
-    if (now < this.#timerAt) return false;
-    let ran = false;
-    for (const link of this.links) {
-      if (link.wakeAt > now) continue;
-      link.wakeAt = Number.POSITIVE_INFINITY;
-      link.stage.onTimer?.(now, link.emit);
-      ran = true;
-    }
-    this.#timerAt = Number.POSITIVE_INFINITY;
-    this.#arm();
-    return ran;
-  }
-
-  #arm(): void {
-    const earliest = Math.min(...this.links.map((link) => link.wakeAt));
-    if (earliest >= this.#timerAt || this.#ended) return;
-    this.#cancelTimer?.();
-    this.#timerAt = earliest;
-    this.#cancelTimer = this.#clock.schedule(earliest, () => this.#scheduler.ready(this));
   }
 }

@@ -2,7 +2,7 @@ import type { Item } from "../stage.js";
 
 /** A channel takes no more above this many values or bytes; one emission may go over it, so a stage never has to stop half way. */
 export const MAX_CHANNEL_VALUES = 4_096;
-export const MAX_CHANNEL_BYTES = 8 * 1024 * 1024;
+export const MAX_CHANNEL_BYTES: number = 8 * 1024 * 1024;
 
 /**
  * A bounded queue between two actors: what makes backpressure. Items leave in the order they came. Marks (watermarks, barriers, ends)

@@ -21,8 +21,8 @@ const CLOSE_TIMEOUT_MS = 10_000;
 
 /** What of a run connects once a process: checkpoint store, lookups, sinks, sources. Each is closed once, whatever becomes of the others. */
 export class Connections {
-  readonly sources = new Map<string, SourceConnection<unknown>>();
-  readonly sinks = new Map<string, SinkConnection<unknown>>();
+  readonly sources: Map<string, SourceConnection<unknown>> = new Map();
+  readonly sinks: Map<string, SinkConnection<unknown>> = new Map();
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #closers: { readonly what: string; readonly close: () => unknown }[] = [];

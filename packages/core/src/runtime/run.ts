@@ -9,6 +9,7 @@ import { type Metrics, MetricsRegistry } from "../metrics/metrics.js";
 import { systemClock } from "../time/clock.js";
 import { Assignment, partitionTask, type TaskRequest } from "./assignment.js";
 import { Connections } from "./connections.js";
+import { warningsToConsole } from "./console-logger.js";
 import { registerGauges } from "./gauges.js";
 import { healthOf } from "./health.js";
 import { type Plan, planGraph } from "./plan.js";
@@ -343,11 +344,3 @@ class RunningTopology implements Run {
     await this.#connections.close();
   }
 }
-
-/** The default logger: warnings and errors to stderr, nothing else. */
-const warningsToConsole: Logger = {
-  debug: () => {},
-  info: () => {},
-  warn: (message, fields) => console.warn(`millrace: ${message}`, fields ?? ""),
-  error: (message, fields) => console.error(`millrace: ${message}`, fields ?? ""),
-};

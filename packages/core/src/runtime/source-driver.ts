@@ -1,36 +1,12 @@
-import {
-  type Clock,
-  type Position,
-  type SourceBatch,
-  type SourceConnection,
-  type SourceReader,
-  WriteError,
-} from "../connector.js";
+import type { Clock, Position, SourceBatch, SourceConnection } from "../connector.js";
 import type { Origin } from "../element.js";
-import { messageOf, StreamError } from "../errors.js";
 import type { SourceVertex } from "../graph/graph.js";
-import { backoffMs, planRetry } from "../policy.js";
 import { Batch, type EndKind, ERROR, type Item, MAX_BATCH, type OperatorCounters } from "../stage.js";
 import type { Channel } from "./channel.js";
-import { begun, closeAll } from "./closing.js";
+import { closeAll } from "./closing.js";
 import { decodeFailure, poisonBatch } from "./failures.js";
+import { type Partition, PartitionReads } from "./partition-reads.js";
 import type { Actor, Scheduler } from "./scheduler.js";
-
-interface Partition {
-  readonly id: string;
-  readonly reader: SourceReader<unknown>;
-  /** Where to resume once everything pushed so far is done. */
-  position: Position | undefined;
-  /** Read and not pushed yet. */
-  ready: SourceBatch<unknown> | "end" | undefined;
-  reading: boolean;
-  ended: boolean;
-  failures: number;
-  /** Cancels the next try after a failure. */
-  cancelRetry: () => void;
-  /** Its own watermark; +Infinity while it is idle. */
-  watermark: number;
-}
 
 export interface SourceListener {
   /** The barrier is in; these are the positions behind it. */
@@ -50,9 +26,6 @@ export interface SourceWorld {
   readonly paused: boolean;
 }
 
-/** A reader that fails for a moment is asked again so often. */
-const READ_RETRY = planRetry({ attempts: 8 }, "source", 8);
-
 /**
  * Reads the partitions of one source and pushes their values below, the partition with the lowest watermark first. A full channel
  * stops it; a barrier is put behind what was pushed, with the positions that belong to it.
@@ -64,6 +37,7 @@ export class SourceDriver implements Actor {
   readonly #channels: readonly Channel[];
   readonly #errorChannels: readonly Channel[];
   readonly #world: SourceWorld;
+  readonly #reads: PartitionReads;
   readonly #withOrigins: boolean;
   readonly #partitions: Partition[] = [];
   #barrier: number | undefined;
@@ -89,6 +63,14 @@ export class SourceDriver implements Actor {
     this.#errorChannels = routes.get(ERROR) ?? [];
     this.#withOrigins = withOrigins;
     this.#world = world;
+    this.#reads = new PartitionReads({
+      source: vertex.id,
+      clock: world.clock,
+      random: world.random,
+      ready: () => world.scheduler.ready(this),
+      failed: (error) => world.scheduler.fail(error),
+      over: () => this.#done,
+    });
     this.#paused = world.paused;
     for (const channel of [...this.#channels, ...this.#errorChannels])
       channel.wakeProducer = () => world.scheduler.ready(this);
@@ -316,40 +298,6 @@ export class SourceDriver implements Actor {
   }
 
   #readAhead(): void {
-    if (this.#paused || this.#halted) return;
-    for (const partition of this.#partitions)
-      if (!partition.reading && partition.ready === undefined && !partition.ended) this.#read(partition);
-  }
-
-  #read(partition: Partition): void {
-    partition.reading = true;
-    begun(() => partition.reader.read()).then(
-      (batch) => {
-        partition.reading = false;
-        partition.failures = 0;
-        partition.ready = batch ?? "end";
-        this.#world.scheduler.ready(this);
-      },
-      (error) => this.#readFailed(partition, error),
-    );
-  }
-
-  /** A failure the source itself calls passing is tried again after a while; any other ends the run. */
-  #readFailed(partition: Partition, error: unknown): void {
-    if (this.#done) return;
-    const passing = error instanceof WriteError && (error.class === "transient" || error.class === "throttled");
-    if (!passing || ++partition.failures >= READ_RETRY.attempts) {
-      const message = `source "${this.vertex.id}" could not read partition ${partition.id}: ${messageOf(error)}`;
-      this.#world.scheduler.fail(
-        error instanceof StreamError
-          ? error
-          : new StreamError("E_SOURCE", message, { cause: error, operator: this.vertex.id }),
-      );
-      return;
-    }
-    const { clock, random } = this.#world;
-    partition.cancelRetry = clock.schedule(clock.now() + backoffMs(READ_RETRY, partition.failures, random), () =>
-      this.#read(partition),
-    );
+    if (!this.#paused && !this.#halted) this.#reads.ahead(this.#partitions);
   }
 }

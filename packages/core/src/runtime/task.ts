@@ -6,26 +6,29 @@ import type {
   SinkConnection,
   SinkWriter,
   SourceConnection,
-  StateEntry,
   Task as TaskInfo,
 } from "../connector.js";
-import { StreamError } from "../errors.js";
-import { type Edge, inputsOf, type OperatorVertex } from "../graph/graph.js";
+import type { Key } from "../element.js";
+import { inputsOf, type OperatorVertex } from "../graph/graph.js";
 import type { MetricsRegistry } from "../metrics/metrics.js";
 import { ERROR } from "../stage.js";
-import { Chain, type Link } from "./chain.js";
-import { Channel } from "./channel.js";
+import { Chain } from "./chain.js";
+import type { Channel } from "./channel.js";
 import { closeAll } from "./closing.js";
 import { Coordinator } from "./coordinator.js";
 import type { CheckpointFacts, CheckpointTarget } from "./coordinator-parts.js";
 import { fuse } from "./fuse.js";
 import { Inbox } from "./inbox.js";
+import type { Link } from "./link.js";
+import { checkPartition } from "./partition-check.js";
 import type { Plan } from "./plan.js";
 import { type StartPoint, stateName } from "./restore.js";
-import type { Actor, Scheduler } from "./scheduler.js";
+import type { Scheduler } from "./scheduler.js";
 import { SinkDriver } from "./sink-driver.js";
+import { snapshotOf } from "./snapshot.js";
 import { SourceDriver } from "./source-driver.js";
 import { type StageWorld, stageContext } from "./stage-context.js";
+import { Wiring } from "./wiring.js";
 
 export interface TaskParts {
   readonly name: string;
@@ -53,7 +56,7 @@ export interface TaskParts {
 /** One running instance of a topology over a fixed set of source partitions: its chains, drivers and checkpoints. */
 export class Task {
   readonly #parts: TaskParts;
-  readonly #channels = new Map<Edge, Channel>();
+  readonly #wiring: Wiring;
   readonly #chains: Chain[] = [];
   readonly #sources: SourceDriver[] = [];
   readonly #sinks: SinkDriver[] = [];
@@ -75,11 +78,12 @@ export class Task {
 
   constructor(parts: TaskParts) {
     this.#parts = parts;
+    this.#wiring = new Wiring(parts.plan, (actor) => parts.scheduler.ready(actor));
     this.lastCheckpointMs = parts.clock.now();
   }
 
   get channels(): Iterable<Channel> {
-    return this.#channels.values();
+    return this.#wiring.channels;
   }
 
   get chains(): readonly Chain[] {
@@ -101,7 +105,6 @@ export class Task {
   /** Builds everything, restores state, opens writers and readers, and lets values flow. */
   async open(): Promise<void> {
     const { plan, start } = this.#parts;
-    for (const edge of plan.channels) this.#channels.set(edge, new Channel(edge.from, edge.to));
     for (const vertices of plan.chains) this.#buildChain(vertices);
     await this.#openSinks();
     if (this.#over) return;
@@ -110,8 +113,8 @@ export class Task {
     await this.#openSources();
     if (this.#over) return;
     this.#coordinate();
-    for (const chain of this.#chains) this.#wakeOnInput(chain, chain.links[0]?.vertex.id as string);
-    for (const sink of this.#sinks) this.#wakeOnInput(sink, sink.vertex.id);
+    for (const chain of this.#chains) this.#wiring.wakeOnInput(chain, chain.links[0]?.vertex.id as string);
+    for (const sink of this.#sinks) this.#wiring.wakeOnInput(sink, sink.vertex.id);
     for (const chain of this.#chains) chain.start();
     for (const source of this.#sources) source.start();
     this.#coordinator?.start();
@@ -169,23 +172,8 @@ export class Task {
     return undefined;
   }
 
-  #wakeOnInput(actor: Actor, id: string): void {
-    for (const channel of this.#inputChannels(id)) channel.wakeConsumer = () => this.#parts.scheduler.ready(actor);
-  }
-
-  #inputChannels(id: string): Channel[] {
-    return inputsOf(this.#parts.plan.graph, id).map((edge) => this.#channels.get(edge) as Channel);
-  }
-
-  #routes(id: string): Map<number, Channel[]> {
-    const routes = new Map<number, Channel[]>();
-    for (const [edge, channel] of this.#channels)
-      if (edge.from === id) routes.set(edge.output, [...(routes.get(edge.output) ?? []), channel]);
-    return routes;
-  }
-
   #inbox(id: string): Inbox {
-    return new Inbox(this.#inputChannels(id), (epoch) => this.#coordinator?.isAbandoned(epoch) === true);
+    return new Inbox(this.#wiring.inputs(id), (epoch) => this.#coordinator?.isAbandoned(epoch) === true);
   }
 
   #buildChain(vertices: readonly OperatorVertex[]): void {
@@ -201,7 +189,7 @@ export class Task {
         stage,
         onBatch: (batch, emit, input) => stage.onBatch(batch, emit, input),
         counters,
-        routes: this.#routes(vertex.id),
+        routes: this.#wiring.routes(vertex.id),
         emit: () => true,
         watermark: Number.NEGATIVE_INFINITY,
         wakeAt: Number.POSITIVE_INFINITY,
@@ -230,26 +218,13 @@ export class Task {
         this.#sources.find((source) => source.vertex.id === id)?.partitionTime(partition, watermark, maxSkewMs);
         if (Number.isFinite(watermark)) this.#watermarks.set(`${id}/${partition}`, watermark);
       },
-      newKey: (operator, key, source, partition) => this.#checkKey(operator, key as never, source, partition),
+      newKey: (operator, key, source, partition) => {
+        const driver = this.#sources.find((candidate) => candidate.vertex.id === source);
+        const count = this.#parts.facts.partitionCounts.get(source ?? "") ?? 0;
+        if (driver !== undefined && partition !== undefined)
+          checkPartition(driver, count, operator, key as Key, partition);
+      },
     };
-  }
-
-  /** A key that is declared to stay in one partition must have come from the one its source puts it in. */
-  #checkKey(
-    operator: string,
-    key: string | number | bigint | boolean,
-    source: string | undefined,
-    partition: string | undefined,
-  ): void {
-    if (source === undefined || partition === undefined) return;
-    const driver = this.#sources.find((candidate) => candidate.vertex.id === source);
-    const expected = driver?.connection.partitionOf?.(key, this.#parts.facts.partitionCounts.get(source) ?? 0);
-    if (expected !== undefined && expected !== partition)
-      throw new StreamError(
-        "E_NOT_PARTITIONED",
-        `key ${JSON.stringify(String(key))} at "${operator}" is declared partitioned, but it came from partition ${partition} of "${source}", which puts it in ${expected}: key by what the producer keys by, or leave out partitioned: true`,
-        { operator },
-      );
   }
 
   async #openSinks(): Promise<void> {
@@ -285,7 +260,7 @@ export class Task {
           this.#inbox(vertex.id),
           inputs.length,
           keyed,
-          this.#routes(vertex.id).get(ERROR) ?? [],
+          this.#wiring.routes(vertex.id).get(ERROR) ?? [],
           world,
         ),
       );
@@ -312,7 +287,7 @@ export class Task {
       const driver = new SourceDriver(
         vertex,
         sources.get(vertex.id) as SourceConnection<unknown>,
-        this.#routes(vertex.id),
+        this.#wiring.routes(vertex.id),
         plan.withOrigins.has(vertex.id),
         world,
       );
@@ -372,14 +347,4 @@ export class Task {
     const committed = this.complete ? this.#coordinator?.final() : undefined;
     Promise.resolve(committed).then(this.#resolveDone, (error) => this.#parts.failed(error));
   }
-}
-
-function snapshotOf(chain: Chain): StateEntry[] {
-  const entries: StateEntry[] = [];
-  for (const { stage, vertex } of chain.links) {
-    if (stage.snapshot === undefined) continue;
-    const name = stateName(vertex);
-    for (const [key, value] of stage.snapshot()) entries.push([name, key, value]);
-  }
-  return entries;
 }

@@ -10,6 +10,7 @@ export {
   checkpointChecks,
   checkpointSuite,
 } from "./checkpoint-suite.js";
+export type { FaultKind, Faults } from "./fault-plan.js";
 export {
   type Fault,
   type FaultCall,
@@ -18,10 +19,9 @@ export {
   type FaultPoints,
   faultPoints,
 } from "./fault-points.js";
-export type { FaultKind, Faults } from "./fault-plan.js";
 export { faultyCheckpoints, faultyLookup, faultySink, faultySource } from "./faulty-parts.js";
 export { type FlowTest, type FlowTestOptions, testFlow } from "./flow-test.js";
-export { type Simulation, type SimulateOptions, simulate, type World } from "./simulate.js";
+export { type SimulateOptions, type Simulation, simulate, type World } from "./simulate.js";
 export { type SinkSuiteOptions, type SinkUnderTest, sinkChecks, sinkSuite } from "./sink-suite.js";
 export { type SourceSuiteOptions, type SourceUnderTest, sourceChecks, sourceSuite } from "./source-suite.js";
 export type { Check } from "./suite.js";

@@ -7,8 +7,9 @@ import { startRun } from "../runtime/run.js";
 import { memoryCheckpoints } from "../state/memory-checkpoints.js";
 import { graphOf, type Topology } from "../topology.js";
 import { type FaultKind, FaultPlan, type Faults, type Occasions } from "./fault-plan.js";
+import { RealIo } from "./real-io.js";
 import { seededRandom } from "./seeded-random.js";
-import { type SimulatedWorld, simulatedSink, simulatedSource, simulatedStore } from "./simulated-parts.js";
+import { CRASH, type SimulatedWorld, simulatedSink, simulatedSource, simulatedStore } from "./simulated-parts.js";
 import { Trace } from "./trace.js";
 import { type VirtualClock, virtualClock } from "./virtual-clock.js";
 
@@ -38,7 +39,7 @@ export interface Simulation {
   readonly sinks: Readonly<Record<string, readonly unknown[]>>;
 }
 
-const CHECKPOINT_EVERY_MS = 150;
+const CHECKPOINT_EVERY_MS = 50;
 const CHECKPOINT_TIMEOUT_MS = 2_000;
 const EPOCH_2026_MS = 1_767_225_600_000;
 
@@ -89,8 +90,10 @@ async function simulateOnce(
     random: seededRandom(seed),
     plan,
     trace,
-    crashPoint: () => {
+    crashPoint: (signal) => {
+      signal.throwIfAborted();
       if (plan.strikes("crash")) crash.now();
+      signal.throwIfAborted();
     },
     checkpointTimeoutMs: CHECKPOINT_TIMEOUT_MS,
   };
@@ -116,7 +119,7 @@ async function runUntilCrash(
   pick: () => number,
   crash: { now: () => void },
 ): Promise<boolean> {
-  const died = new StreamError("E_ABORTED", "simulated crash");
+  const before = checkpointFaults(world.plan);
   const run = startRun(
     graph,
     {
@@ -127,7 +130,7 @@ async function runUntilCrash(
     },
     { pick: (count) => Math.floor(pick() * count), awaited: true },
   );
-  crash.now = () => run.abort(died);
+  crash.now = () => run.abort(CRASH);
   let over: "no" | "completed" | { readonly error: unknown } = "no";
   run.done.then(
     () => {
@@ -137,8 +140,14 @@ async function runUntilCrash(
       over = { error };
     },
   );
+  const io = new RealIo();
+  const unregister = clock.onSettle(() => {
+    io.look();
+    return false;
+  });
   for (;;) {
     await clock.settle();
+    if (io.seen !== undefined) run.abort(realIo(io.seen));
     if (over !== "no") break;
     if (clock.nextDue === Number.POSITIVE_INFINITY) {
       run.abort();
@@ -149,10 +158,28 @@ async function runUntilCrash(
     }
     await clock.set(Math.max(clock.now(), clock.nextDue));
   }
+  unregister();
   const end = over as "completed" | { readonly error: unknown };
   if (end === "completed") return true;
-  if (end.error !== died) throw end.error;
+  if (end.error !== CRASH && !gaveUp(end.error, checkpointFaults(world.plan) - before)) throw end.error;
   return false;
+}
+
+function checkpointFaults({ happened }: FaultPlan): number {
+  return happened.tornWrite + happened.abandonEpoch;
+}
+
+/** Checkpoints that were made to fail several times in a row end a run, as they must. It is started again, as by a supervisor. */
+function gaveUp(error: unknown, faults: number): boolean {
+  const { code } = error as { readonly code?: unknown };
+  return faults > 0 && (code === "E_CHECKPOINT_STORE" || code === "E_CHECKPOINT_STUCK");
+}
+
+function realIo(kind: string): StreamError {
+  return new StreamError(
+    "E_SIMULATION",
+    `something in the topology reaches outside of the simulation (${kind}): give it ports in memory, on world.clock and world.random, or replace its sources and lookups`,
+  );
 }
 
 function simulatedGraph(

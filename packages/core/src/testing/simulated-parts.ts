@@ -9,6 +9,7 @@ import type {
   WriteContext,
 } from "../connector.js";
 import { WriteError } from "../connector.js";
+import { StreamError } from "../errors.js";
 import { waitFor } from "../runtime/write-group.js";
 import type { FaultPlan } from "./fault-plan.js";
 import type { Trace } from "./trace.js";
@@ -20,10 +21,13 @@ export interface SimulatedWorld {
   readonly random: () => number;
   readonly plan: FaultPlan;
   readonly trace: Trace;
-  /** The moment for a crash: ends the run if the plan says so. */
-  crashPoint(): void;
+  /** The moment for a crash: ends the run, whose signal this is, if the plan says so. Does not return in a process that is dead. */
+  crashPoint(signal: AbortSignal): void;
   readonly checkpointTimeoutMs: number;
 }
+
+/** Why a run ended that was crashed. */
+export const CRASH: StreamError = new StreamError("E_ABORTED", "simulated crash");
 
 const MAX_CUT = 32;
 const MAX_PACE_MS = 40;
@@ -35,6 +39,7 @@ export function simulatedSource<T>(source: Source<T>, world: SimulatedWorld): So
     name: source.name,
     ...(source.bounded === undefined ? {} : { bounded: source.bounded }),
     ...(source.partitioned === undefined ? {} : { partitioned: source.partitioned }),
+    ...(source.replays === undefined ? {} : { replays: source.replays }),
     connect: async (context) => {
       const connection = await source.connect(context);
       return {
@@ -92,7 +97,7 @@ class CutReader<T> implements SourceReader<T> {
     const paceMs = 1 + Math.floor(random() * MAX_PACE_MS) + (plan.strikes("delay") ? DELAY_MS : 0);
     await waitFor(clock, paceMs, this.#signal);
     if (this.#closed) return undefined;
-    this.#world.crashPoint();
+    this.#world.crashPoint(this.#signal);
     const batch = this.#cut(this.#rest ?? (await this.#reader.read()));
     this.#world.trace.add("read", batch?.position);
     return batch;
@@ -105,17 +110,18 @@ class CutReader<T> implements SourceReader<T> {
     if (
       batch === undefined ||
       offsets === undefined ||
+      // Where poison lies between values a position in the middle could be behind one that has not been given.
+      (batch.poison?.length ?? 0) > 0 ||
       size >= batch.values.length ||
       Number(batch.position) !== Number(offsets[offsets.length - 1]) + 1
     )
       return batch;
-    const { values, times, poison, caughtUp, position } = batch;
+    const { values, times, caughtUp, position } = batch;
     const piece = (from: number, to: number): SourceBatch<T> => ({
       values: values.slice(from, to),
       offsets: offsets.slice(from, to),
       ...(times === undefined ? {} : { times: Array.prototype.slice.call(times, from, to) as number[] }),
       position: to === values.length ? position : String(Number(offsets[to - 1]) + 1),
-      ...(to === values.length && poison !== undefined ? { poison } : {}),
       ...(to === values.length && caughtUp !== undefined ? { caughtUp } : {}),
     });
     this.#rest = piece(size, values.length);
@@ -163,25 +169,29 @@ function simulatedWriter<T>(
   return {
     write: async (values: readonly T[], context: WriteContext) => {
       await waitFor(clock, Math.floor(random() * 10) + (plan.strikes("delay") ? DELAY_MS : 0), signal);
-      world.crashPoint();
+      world.crashPoint(signal);
       const outcomes = await writer.write(values, context);
       values.forEach((value, i) => {
         if (outcomes === undefined || outcomes[i] === "written") written(value, context.ids[i]);
       });
       trace.add("write", sink.name, values, outcomes);
-      world.crashPoint();
+      world.crashPoint(signal);
       if (sink.writes !== "append" && plan.strikes("duplicate"))
         throw new WriteError("transient", "E_SIMULATED", "the connection broke after the write");
       return outcomes;
     },
     flush: async (epoch) => {
+      signal.throwIfAborted();
       if (plan.strikes("abandonEpoch")) await waitFor(clock, world.checkpointTimeoutMs * 1.5, signal);
-      world.crashPoint();
+      world.crashPoint(signal);
       const commit = await writer.flush?.(epoch);
       trace.add("flush", sink.name, epoch);
       return commit;
     },
-    close: () => writer.close(),
+    // A process that dies closes nothing.
+    close: async () => {
+      if (signal.reason !== CRASH) await writer.close();
+    },
   };
 }
 
@@ -194,13 +204,13 @@ export function simulatedStore(store: CheckpointStore, world: SimulatedWorld): C
     connect: async (context) => {
       const connection = await store.connect(context);
       const commit: CheckpointConnection["commit"] = async (task, lease, checkpoint) => {
-        world.crashPoint();
+        world.crashPoint(context.signal);
         const torn = plan.strikes("tornWrite");
         const before = torn && random() < 0.5;
         if (before) throw new Error("simulated: the store failed before the commit");
         await connection.commit(task, lease, checkpoint);
         trace.add("commit", checkpoint.epoch, checkpoint.changes.length);
-        world.crashPoint();
+        world.crashPoint(context.signal);
         if (torn) throw new Error("simulated: the store failed after the commit");
       };
       return { ...bound(connection), commit };

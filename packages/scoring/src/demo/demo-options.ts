@@ -19,7 +19,7 @@ const MAX_EVENTS = 100_000_000;
 const MAX_CITIZENS = 1_000_000;
 const MAX_RATE = 100_000;
 
-export const HELP = `Millrace scoring demo: a SIMULATED social-credit system. All citizens and events are invented.
+export const HELP: string = `Millrace scoring demo: a SIMULATED social-credit system. All citizens and events are invented.
 
   npm run demo                                 live, until Ctrl-C; the next start goes on where this one ended
   npm run demo -- --events 200000 --once       score a log of 200,000 messages, then compare every store with the oracle

@@ -33,7 +33,7 @@ function hashOf(messages: readonly GeneratedMessage[]): string {
   return hash.digest("hex");
 }
 
-const MANY = take(120_000);
+const MANY = take(60_000);
 
 describe("generateMessages", () => {
   it("gives the same bytes for the same seed, other bytes for another, and these bytes for ever", () => {
@@ -107,7 +107,7 @@ describe("generateMessages", () => {
   });
 
   it("has evenings with more events than nights, and few citizens with many events", () => {
-    const plain = events(take(120_000, { faults: onlyFaults({}) }));
+    const plain = events(take(30_000, { faults: onlyFaults({}) }));
     const at = (hour: number): number =>
       plain.filter((event) => Math.floor(event.occurredAt / 3_600_000) % 24 === hour).length;
     expect(at(19)).toBeGreaterThan(5 * at(3));
@@ -119,7 +119,7 @@ describe("generateMessages", () => {
   });
 
   it("lets traits show: the unreliable pay late, and sooner after gambling", () => {
-    const plain = events(take(120_000, { faults: onlyFaults({}), zipfExponent: 0 }));
+    const plain = events(take(30_000, { faults: onlyFaults({}), zipfExponent: 0 }));
     const traits = new Map(CITIZENS.map((citizen) => [citizen.profile.citizenID, citizen.traits]));
     const lateShare = (wanted: (citizen: SyntheticCitizen["traits"]) => boolean): number => {
       const payments = plain.filter(

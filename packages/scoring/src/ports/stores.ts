@@ -15,11 +15,7 @@ export interface StoreSpec<C extends Columns = Columns> {
 
 export type RowOf<C extends Columns> = { readonly [Name in keyof C]: ValueOf<C[Name]> | null };
 
-function store<const C extends Columns>(spec: StoreSpec<C>): StoreSpec<C> {
-  return spec;
-}
-
-const ACTIVITY = store({
+const ACTIVITY = {
   columns: {
     citizenID: "TEXT",
     start: "INTEGER",
@@ -35,10 +31,10 @@ const ACTIVITY = store({
     lastScore: "INTEGER",
   },
   key: ["citizenID", "start"],
-});
+} as const;
 
 /** Every valid event that counts, with the payload's queryable fields (`p_…`) beside its JSON. */
-const RAW_EVENTS = store({
+const RAW_EVENTS = {
   columns: {
     eventID: "TEXT",
     citizenID: "TEXT",
@@ -54,10 +50,10 @@ const RAW_EVENTS = store({
     payload: "TEXT",
   },
   key: ["citizenID", "eventID"],
-});
+} as const;
 
 /** Every change of every score: one row for each rule that gave something, and for decay, clamp and bounds. */
-const HISTORY = store({
+const HISTORY = {
   columns: {
     citizenID: "TEXT",
     version: "INTEGER",
@@ -75,10 +71,10 @@ const HISTORY = store({
     configurationVersion: "INTEGER",
   },
   key: ["citizenID", "version", "part"],
-});
+} as const;
 
 /** Every decided event, for years. A row that was scored is not replaced by a later copy that was archived only. */
-const ARCHIVE = store({
+const ARCHIVE = {
   columns: {
     citizenID: "TEXT",
     month: "TEXT",
@@ -97,29 +93,29 @@ const ARCHIVE = store({
   },
   key: ["citizenID", "month", "occurredAt", "eventID"],
   version: "scored",
-});
+} as const;
 
 /** Events that came too late for every window of a summary. */
-const LATE_ACTIVITY = store({
+const LATE_ACTIVITY = {
   columns: { summary: "TEXT", eventID: "TEXT", citizenID: "TEXT", occurredAt: "INTEGER" },
   key: ["summary", "citizenID", "eventID"],
-});
+} as const;
 
 /** Messages that could not be used, with the reason and their bytes. */
-const DEAD_LETTERS = store({
+const DEAD_LETTERS = {
   columns: { partition: "TEXT", offset: "INTEGER", code: "TEXT", message: "TEXT", key: "TEXT", bytes: "BLOB" },
   key: ["partition", "offset"],
-});
+} as const;
 
 /** The derived stores: written by sinks, keyed so that a replay changes nothing. */
 export const STORES: {
-  readonly rawEvents: typeof RAW_EVENTS;
-  readonly history: typeof HISTORY;
-  readonly archive: typeof ARCHIVE;
-  readonly hourly: typeof ACTIVITY;
-  readonly rollingDay: typeof ACTIVITY;
-  readonly lateActivity: typeof LATE_ACTIVITY;
-  readonly deadLetters: typeof DEAD_LETTERS;
+  readonly rawEvents: StoreSpec<(typeof RAW_EVENTS)["columns"]>;
+  readonly history: StoreSpec<(typeof HISTORY)["columns"]>;
+  readonly archive: StoreSpec<(typeof ARCHIVE)["columns"]>;
+  readonly hourly: StoreSpec<(typeof ACTIVITY)["columns"]>;
+  readonly rollingDay: StoreSpec<(typeof ACTIVITY)["columns"]>;
+  readonly lateActivity: StoreSpec<(typeof LATE_ACTIVITY)["columns"]>;
+  readonly deadLetters: StoreSpec<(typeof DEAD_LETTERS)["columns"]>;
 } = {
   rawEvents: RAW_EVENTS,
   history: HISTORY,
