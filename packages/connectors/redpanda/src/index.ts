@@ -29,6 +29,7 @@ export { kafkajs } from "./kafkajs-driver.js";
 export { type RedpandaCheckpointsOptions, redpandaCheckpoints } from "./redpanda-checkpoints.js";
 export type { RedpandaConnection } from "./redpanda-options.js";
 export { type RedpandaSinkOptions, redpandaSink } from "./redpanda-sink.js";
-export { type RedpandaSourceOptions, redpandaSource } from "./redpanda-source.js";
+export { redpandaSource } from "./redpanda-source.js";
 export { deleteTopic, ensureTopic, type RedpandaTopicOptions, redpandaTopic } from "./redpanda-topic.js";
+export type { RedpandaSourceOptions } from "./source-options.js";
 export type { TopicChoice } from "./topic-names.js";
