@@ -5,7 +5,6 @@ import type { Holding } from "./window-setup.js";
 
 /** A session of a key. It grows, and takes others in. */
 export interface Session<A> extends Holding<A> {
-  gone: boolean;
   readonly owner: Sessions<A>;
   /** In the order sessions began, for those that are due together. */
   readonly order: number;
@@ -35,7 +34,7 @@ export type SavedSession<A> = [
   accumulator: A,
   added: number,
   firing: number,
-  dueAt: number | null,
+  dueAt: number,
   replaces: TimeSpan[],
 ];
 
@@ -51,9 +50,11 @@ export function newSession<A>(owner: Sessions<A>, order: number, { start, end }:
     firing: 0,
     replaces: [],
     closed: false,
-    dueAt: undefined,
+    dueAt: Number.NaN,
     deadline: Number.NaN,
     earlyAt: Number.NaN,
+    changed: false,
+    saved: false,
     gone: false,
   };
 }
@@ -67,7 +68,7 @@ export function savedSession<A>({
   dueAt,
   replaces,
 }: Session<A>): SavedSession<A> {
-  return [start, end, accumulator, added, firing, dueAt ?? null, replaces];
+  return [start, end, accumulator, added, firing, dueAt, replaces];
 }
 
 export function byOrder(left: { readonly order: number }, right: { readonly order: number }): number {

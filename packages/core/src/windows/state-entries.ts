@@ -1,6 +1,5 @@
 import type { Key } from "../element.js";
 import { decodeKey, keyText } from "../state/codec.js";
-import { packKey } from "../state/state-bytes.js";
 
 const encoder = new TextEncoder();
 
@@ -15,7 +14,7 @@ export function keyOfEntry(text: string): Key | undefined {
 
 /** The name of a piece of state, as bytes: its parts between bars. The key stands last, since it may hold one. */
 export function entryBytes(...parts: readonly (string | number)[]): Uint8Array {
-  return packKey(parts.join("|"));
+  return encoder.encode(parts.join("|"));
 }
 
 /** The first `count` parts of a name, and the rest. */

@@ -2,7 +2,7 @@ import type { Key } from "../element.js";
 import { StreamError } from "../errors.js";
 import { Batch, type Emit, type Stage, type StageContext, type StateChange } from "../stage.js";
 import { type Codec, jsonCodec } from "../state/codec.js";
-import { packKey, packState, unpackState } from "../state/state-bytes.js";
+import { packState, unpackState } from "../state/state-bytes.js";
 import { type Logged, StateLog } from "../state/state-log.js";
 import { TimeHeap } from "../time/time-heap.js";
 import { LateValues } from "./late-values.js";
@@ -14,6 +14,7 @@ import { type Holding, type OpenWindow, type WindowSetup, waitingText } from "./
 /** The first so many pieces of state are encoded when they are first written, so that what can not be saved is refused there. */
 const CHECKED_PIECES = 64;
 const WATERMARK = "watermark";
+const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
@@ -91,7 +92,7 @@ export abstract class WindowStage<T, A> implements Stage {
     this.results.begin(emit);
     this.advance(time);
     this.results.flush(emit);
-    this.#marks.touch(this.#mark);
+    if (Number.isFinite(time)) this.#marks.touch(this.#mark);
   }
 
   outputWatermark(input: number): number {
@@ -127,7 +128,7 @@ export abstract class WindowStage<T, A> implements Stage {
   snapshot(): StateChange[] {
     const changes = this.changes();
     const mark = this.#marks.snapshot(
-      () => packKey(WATERMARK),
+      () => encoder.encode(WATERMARK),
       () => this.encodePiece(this.watermark, null),
     );
     // +∞ is the end of one run's input, not a time to go on from.
@@ -167,14 +168,6 @@ export abstract class WindowStage<T, A> implements Stage {
         operator: this.context.operator,
       });
     return batch.times;
-  }
-
-  protected timeOf(batch: Batch, place: number): number {
-    return this.setup.clock === "processing" ? this.now : ((batch.times as readonly number[])[place] as number);
-  }
-
-  protected keyOf(batch: Batch, place: number): Key | undefined {
-    return this.setup.keyed ? (batch.keys as readonly Key[])[place] : undefined;
   }
 
   /** The watermark a value is judged by: its partition's where that had passed it, else the one that is here. */
@@ -241,7 +234,7 @@ export abstract class WindowStage<T, A> implements Stage {
       if (holding.added >= early.count) this.fireEarly(holding);
     } else if (early.by === "event") {
       this.awaitEarlyEvent(holding);
-    } else if (holding.dueAt === undefined) {
+    } else if (Number.isNaN(holding.dueAt)) {
       holding.dueAt = this.now + early.everyMs;
       this.#early.push(holding.dueAt, holding);
     }
@@ -249,7 +242,7 @@ export abstract class WindowStage<T, A> implements Stage {
 
   /** A window that came from a checkpoint, or from merging others, is to be fired early when it was. */
   protected resumeEarly(holding: Holding<A>): void {
-    if (holding.dueAt !== undefined) this.#early.push(holding.dueAt, holding);
+    if (!Number.isNaN(holding.dueAt)) this.#early.push(holding.dueAt, holding);
   }
 
   /** A value is in: what the window holds must stay within its limit. */
@@ -258,14 +251,9 @@ export abstract class WindowStage<T, A> implements Stage {
   }
 
   /** A new piece of state begins with a value: refused now if no checkpoint could hold it, or if its key is of another partition. */
-  protected begin(
-    piece: { readonly accumulator: A } | undefined,
-    key: Key | undefined,
-    batch: Batch,
-    place: number,
-  ): void {
+  protected begin(piece: { readonly accumulator: A }, key: Key | undefined, batch: Batch, place: number): void {
     if (key !== undefined) this.context.newKey(key, batch, place);
-    if (piece === undefined || this.#unchecked === 0) return;
+    if (this.#unchecked === 0) return;
     this.#unchecked--;
     this.#codec.encode(piece.accumulator);
   }
