@@ -80,7 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "positions-ahead",
     fault: "positions are noted when values were read, not when they were pushed",
-    file: `${CORE}/src/runtime/source-driver.ts`,
+    file: `${CORE}/src/runtime/partition-reads.ts`,
     search: 'partition.ready = batch ?? "end";',
     replace: 'partition.ready = batch ?? "end";\n        if (batch !== undefined) partition.position = batch.position;',
     tests: [`${CORE}/test/barrier-order.test.ts`],
@@ -202,7 +202,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "firing-not-saved",
     fault: "after a restart a window does not know that it has fired",
     file: `${CORE}/src/windows/aligned-windows.ts`,
-    search: "if (stays) this.#log.touch(cell);",
+    search: "if (stays) this.#touch(cell);",
     replace: "",
     tests: [`${CORE}/src/windows/window-operator.test.ts`],
     caughtBy:

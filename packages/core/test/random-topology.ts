@@ -91,12 +91,12 @@ export function randomTopology(random: () => number, clock: Clock): Expectation 
 /** One to three partitions of values out of order by up to a bound, some of them later than it. */
 function input({ below, pick }: Workshop, name: string): Node {
   const partitions = Array.from({ length: pick([1, 1, 1, 2, 3]) }, (_, i) => String(i));
-  const source = testSource<Value>({ name, partitions, batchSize: pick([1, 7, 40]) });
+  const source = testSource<Value>({ name, partitions, batchSize: pick([1, 2, 4]) });
   const bound = below(30);
   const disorder = bound + pick([0, 0, 20, 80]);
   const watermarks = new Map(partitions.map((partition) => [partition, Number.NEGATIVE_INFINITY]));
   const rows: Row[] = [];
-  const count = 5 + below(MAX_VALUES);
+  const count = 10 + below(MAX_VALUES);
   for (let i = 0; i < count; i++) {
     const partition = pick(partitions);
     const time = i * 10 - below(disorder + 1);
