@@ -184,6 +184,14 @@ export const WORKLOADS: readonly Workload[] = [
     engines: [...IN_PROCESS, "go-streams"],
     sizes: { full: 100_000, quick: 20_000 },
   },
+  {
+    id: "W10",
+    title: "checkpoint of 1,000,000 keys of which 1,000, 10,000 or 100,000 have changed",
+    kind: "checkpoint",
+    folder: "w10-checkpoint",
+    engines: ["millrace"],
+    sizes: { full: 1_000_000, quick: 100_000 },
+  },
 ];
 
 /** What `--quick` runs. */
