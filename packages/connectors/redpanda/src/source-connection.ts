@@ -20,6 +20,9 @@ import { findTopics, PartitionNames } from "./topic-names.js";
 
 /** How long a broker may hold back an empty answer: also how long a paused consumer takes to see that it goes on. */
 const MAX_WAIT_MS = 200;
+/** How long a commit is tried again; the engine gives it a minute. */
+const COMMIT_PATIENCE_MS = 45_000;
+const COMMIT_RETRY_MS = 500;
 const SESSION_TIMEOUT_MS = 30_000;
 const BUFFER_BYTES = 16 * 1024 * 1024;
 /** A partition may always have so much, however many there are. */
@@ -179,11 +182,20 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
       )
       .map(([partition, position]) => ({ ...this.#names.placeOf(partition), offset: BigInt(position) }));
     if (offsets.length === 0) return;
-    try {
-      await this.#consumer?.commit(offsets);
-      for (const { offset, ...place } of offsets) this.#committed.set(this.#names.nameOf(place), offset);
-    } catch (error) {
-      throw classify(error);
+    const { clock, signal } = this.#context;
+    for (const until = clock.now() + COMMIT_PATIENCE_MS; ; ) {
+      try {
+        await this.#consumer?.commit(offsets);
+        for (const { offset, ...place } of offsets) this.#committed.set(this.#names.nameOf(place), offset);
+        return;
+      } catch (error) {
+        const failure = classify(error);
+        // Whoever has the partitions next reads on where the last commit was.
+        if (generation !== this.#generation) return;
+        // A broker that restarts is no reason to end the run.
+        if (failure.class !== "transient" || signal.aborted || clock.now() > until) throw failure;
+      }
+      await new Promise<void>((resolve) => clock.schedule(clock.now() + COMMIT_RETRY_MS, resolve));
     }
   }
 

@@ -88,9 +88,10 @@ it("what was acknowledged is there when the server is killed while a topology wr
       retry: { attempts: 30, delay: "100ms", maxDelay: "2s" },
     })
     .start();
-  writing.done.catch((error) => {
-    failed = error;
-  });
+  for (const run of [reading, writing])
+    run.done.catch((error) => {
+      failed = error;
+    });
   await untilEmitted(acknowledged / 4);
   await killAndRestart();
   await untilEmitted(acknowledged / 2);
@@ -98,7 +99,10 @@ it("what was acknowledged is there when the server is killed while a topology wr
   await writing.done;
   const there = new Set((await consume(brokers, topic)).map(({ value }) => text.decode(value)));
   expect(there.size).toBe(acknowledged);
-  while (new Set(read.values).size < acknowledged) await elapsed(100);
+  while (new Set(read.values).size < acknowledged) {
+    if (failed !== undefined) throw failed;
+    await elapsed(100);
+  }
   await reading.stop();
 }, 180_000);
 
