@@ -18,6 +18,7 @@ export function consoleSink(output: Writable & { readonly isTTY?: boolean } = pr
   return {
     name: "console",
     writes: "append",
+    metadata: false,
     concurrency: 1,
     async connect() {
       return {

@@ -13,6 +13,7 @@ export function discardSink(): Sink<unknown> {
   return {
     name: "discard",
     writes: "idempotent",
+    metadata: false,
     async connect() {
       return { open: async () => ({ write: async () => {}, close: async () => {} }), close: async () => {} };
     },

@@ -31,7 +31,7 @@ export function batch(policy: BatchPolicy & { readonly name?: string }, keyed: b
 
 /** A batch that is not full yet. */
 interface Part<T> {
-  readonly values: T[];
+  values: T[];
   /** The largest event time; its value's mark goes with it. */
   time: number | undefined;
   mark: number | undefined;
@@ -83,6 +83,10 @@ class BatchStage<T> extends KeyedStage<Part<T>> {
   }
 
   onBatch(input: Batch, emit: Emit): void {
+    if (!this.keyed && input.times === null && !(this.#replayable && input.origins !== null)) {
+      this.#emit(this.#addAlone(input), emit);
+      return;
+    }
     const full: Full<T>[] = [];
     for (let i = 0; i < input.values.length; i++) {
       const key = this.keyed ? ((input.keys as readonly Key[])[i] as Key) : ALL;
@@ -151,6 +155,33 @@ class BatchStage<T> extends KeyedStage<Part<T>> {
 
   override read(key: Key): unknown {
     return (super.read(key) as Part<T> | undefined)?.values;
+  }
+
+  /** Values beside which nothing travels, over all of them: in slices, and the state is touched once. What has become full. */
+  #addAlone(input: Batch): readonly Full<T>[] {
+    const values = input.values as readonly T[];
+    const full: Full<T>[] = [];
+    let cell = this.state.find(ALL, Number.NaN);
+    let part = cell?.state;
+    for (let from = 0; from < values.length; ) {
+      part ??= this.#begin();
+      const to = Math.min(values.length, from + Math.max(1, this.#size - part.values.length));
+      if (part.values.length === 0) part.values = values.slice(from, to);
+      else for (let i = from; i < to; i++) part.values.push(values[i] as T);
+      from = to;
+      if (part.values.length < this.#size) continue;
+      full.push({ key: ALL, part });
+      part = undefined;
+    }
+    if (full.length > 0 && cell !== undefined) {
+      this.state.delete(ALL);
+      cell = undefined;
+    }
+    if (part !== undefined) {
+      this.write(ALL, cell, part, Number.NaN, input, values.length - 1);
+      if (cell === undefined) this.#hold(ALL, part);
+    }
+    return full;
   }
 
   #begin(): Part<T> {
