@@ -29,6 +29,7 @@ class FlowInputStage implements Stage {
   readonly #partitions: Map<string, PartitionTime>;
   readonly #codec = jsonCodec<PartitionTime>("testInput");
   #emitted = Number.NEGATIVE_INFINITY;
+  #saidIdle = false;
 
   constructor(context: StageContext, partitions: readonly string[], timed: boolean) {
     this.#context = context;
@@ -44,7 +45,7 @@ class FlowInputStage implements Stage {
 
   onBatch(batch: Batch, emit: Emit): void {
     (batch.values as readonly FlowCommand<unknown>[]).forEach((command, i) => {
-      const partition = this.#at(command.partition);
+      const partition = this.#partitions.get(command.partition) as PartitionTime;
       if (command.kind === "value") this.#value(command, partition, batch.origins?.[i], emit);
       else if (command.kind === "watermark") this.#watermark(partition, command.time);
       else this.#idle(partition);
@@ -67,10 +68,9 @@ class FlowInputStage implements Stage {
     }
   }
 
-  #at(id: string): PartitionTime {
-    const partition = this.#partitions.get(id);
-    if (partition === undefined) throw new Error(`testFlow has no partition "${id}": name it in options.partitions`);
-    return partition;
+  #pass(idle: boolean): void {
+    this.#saidIdle = idle;
+    this.#context.emitWatermark(this.#emitted, idle);
   }
 
   #value(
@@ -84,6 +84,8 @@ class FlowInputStage implements Stage {
     emit: Emit,
   ): void {
     at.idle = false;
+    // Whoever merges this with others must wait for it again before the value comes.
+    if (this.#saidIdle) this.#combine();
     const marked = time !== undefined && time <= at.watermark + 1;
     const origins = origin === undefined ? null : [{ ...origin, partition }];
     emit(
@@ -113,7 +115,7 @@ class FlowInputStage implements Stage {
     const live = [...this.#partitions.values()].filter(({ idle }) => !idle);
     const lowest = Math.min(...live.map(({ watermark }) => watermark));
     if (live.length > 0 && lowest > this.#emitted) this.#emitted = lowest;
-    if (this.#emitted > Number.NEGATIVE_INFINITY || live.length === 0)
-      this.#context.emitWatermark(this.#emitted, live.length === 0);
+    const idle = live.length === 0;
+    if (this.#emitted > Number.NEGATIVE_INFINITY || idle !== this.#saidIdle) this.#pass(idle);
   }
 }

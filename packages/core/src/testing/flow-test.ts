@@ -1,6 +1,7 @@
 import type { Sink, Source, SourceBatch } from "../connector.js";
 import type { Duration } from "../duration.js";
 import type { Element, Key } from "../element.js";
+import { requireArgument } from "../errors.js";
 import { startRun } from "../runtime/run.js";
 import type { Run, RunSummary } from "../runtime/run-options.js";
 import type { OperatorSpec } from "../stage.js";
@@ -100,7 +101,6 @@ class RunningFlow<T, R> implements FlowTest<T, R> {
   }
 
   async advance(by: Duration): Promise<void> {
-    this.#begin(false);
     await this.clock.advance(by);
     this.#throwFailure();
   }
@@ -111,16 +111,16 @@ class RunningFlow<T, R> implements FlowTest<T, R> {
   }
 
   async restart(): Promise<void> {
-    this.#begin(false);
+    this.#begin(this.#timed ?? false);
     await this.settle();
     await this.#run?.stop();
     this.#run = undefined;
-    this.#begin(false);
+    this.#begin(this.#timed ?? false);
     await this.settle();
   }
 
   async end(): Promise<void> {
-    this.#begin(false);
+    this.#begin(this.#timed ?? false);
     this.#ended = true;
     this.#wake();
     await this.settle();
@@ -146,7 +146,16 @@ class RunningFlow<T, R> implements FlowTest<T, R> {
   }
 
   async #command(command: FlowCommand<T>, timed: boolean): Promise<void> {
+    requireArgument(!this.#ended, "testFlow: the input has ended, so nothing more can be sent");
+    requireArgument(
+      this.#partitions.includes(command.partition),
+      `testFlow has no partition "${command.partition}": name it in options.partitions`,
+    );
     this.#begin(timed);
+    requireArgument(
+      timed === this.#timed,
+      `testFlow: the first call has made the input ${timed ? "one without event time" : "one with event time, so every value needs one"}`,
+    );
     this.#commands.push(command);
     this.#wake();
     await this.settle();
