@@ -1,4 +1,5 @@
 import type { Key } from "../element.js";
+import { averageFold, type ColumnFold, countFold, extremeFold, sumFold } from "./column-fold.js";
 import { addExact, type ExactSum, mergeExact, sumOf, ZERO } from "./exact-sum.js";
 
 /**
@@ -44,6 +45,8 @@ export class TwoStepAggregate<T, X, A, R> implements Aggregate<T, A, R> {
   readonly put: (accumulator: A, read: X, time: number) => A;
   readonly merge: (left: A, right: A) => A;
   readonly result: (accumulator: A) => R;
+  /** The same for accumulators that are numbers in a row. */
+  readonly column: ColumnFold | undefined;
 
   constructor(parts: {
     readonly init: () => A;
@@ -51,12 +54,14 @@ export class TwoStepAggregate<T, X, A, R> implements Aggregate<T, A, R> {
     readonly put: (accumulator: A, read: X, time: number) => A;
     readonly merge: (left: A, right: A) => A;
     readonly result: (accumulator: A) => R;
+    readonly column?: ColumnFold;
   }) {
     this.init = parts.init;
     this.read = parts.read;
     this.put = parts.put;
     this.merge = parts.merge;
     this.result = parts.result;
+    this.column = parts.column;
   }
 
   add(accumulator: A, value: T): A {
@@ -76,18 +81,20 @@ export function aggregates<T>(): Aggregates<T> {
         put: (count) => count + 1,
         merge: (left, right) => left + right,
         result: itself,
+        column: countFold,
       }),
     sum: (fn) =>
       new TwoStepAggregate<T, number, ExactSum, number>({
         init: () => ZERO,
-        read: fn,
+        read: numberOf("sum", fn),
         put: addExact,
         merge: mergeExact,
         result: sumOf,
+        column: sumFold,
       }),
     average,
-    min: (fn) => extreme(fn, Math.min),
-    max: (fn) => extreme(fn, Math.max),
+    min: (fn) => extreme("min", fn),
+    max: (fn) => extreme("max", fn),
     first: () => byTime((time, than) => time < than),
     last: () => byTime((time, than) => time >= than),
     distinct: (fn) =>
@@ -105,12 +112,24 @@ export function aggregates<T>(): Aggregates<T> {
   };
 }
 
+/** What is no number would make a result that is none, far away from here. */
+function numberOf<T>(name: string, fn: (value: T) => number): (value: T) => number {
+  return (value) => {
+    const number = fn(value);
+    if (typeof number !== "number")
+      throw new TypeError(
+        `by.${name}() needs a number of each value; it got ${number === null ? "null" : typeof number}`,
+      );
+    return number;
+  };
+}
+
 type Mean = [count: number, sum: ExactSum];
 
 function average<T>(fn: (value: T) => number): Aggregate<T, Mean, number | undefined> {
   return new TwoStepAggregate<T, number, Mean, number | undefined>({
     init: () => [0, ZERO],
-    read: fn,
+    read: numberOf("average", fn),
     put: (mean, number) => {
       mean[0]++;
       mean[1] = addExact(mean[1], number);
@@ -122,20 +141,23 @@ function average<T>(fn: (value: T) => number): Aggregate<T, Mean, number | undef
       return left;
     },
     result: ([count, sum]) => (count === 0 ? undefined : sumOf(sum) / count),
+    column: averageFold,
   });
 }
 
 function extreme<T>(
+  kind: "min" | "max",
   fn: (value: T) => number,
-  pick: (left: number, right: number) => number,
 ): Aggregate<T, number | undefined, number | undefined> {
+  const pick = Math[kind];
   const put = (held: number | undefined, number: number): number => (held === undefined ? number : pick(held, number));
   return new TwoStepAggregate<T, number, number | undefined, number | undefined>({
     init: () => undefined,
-    read: fn,
+    read: numberOf(kind, fn),
     put,
     merge: (left, right) => (right === undefined ? left : put(left, right)),
     result: itself,
+    column: extremeFold(kind),
   });
 }
 

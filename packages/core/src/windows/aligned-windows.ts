@@ -1,54 +1,12 @@
 import type { Key } from "../element.js";
 import type { Batch, StageContext, StateChange } from "../stage.js";
-import { StateLog } from "../state/state-log.js";
 import { TimeHeap } from "../time/time-heap.js";
 import { type Alignment, lastStart, windowsOf } from "./aligned.js";
+import { Cell, Frame } from "./aligned-state.js";
 import { entryBytes, entryKey, entryParts, keyOfEntry } from "./state-entries.js";
 import type { TimeSpan, Windowed } from "./window.js";
 import type { Holding, OpenWindow, WindowSetup } from "./window-setup.js";
 import { WindowStage } from "./window-stage.js";
-
-/** One window of all keys. */
-class Frame<A> {
-  readonly start: number;
-  readonly end: number;
-  /** From this watermark on a value is late for it. */
-  readonly lastCall: number;
-  readonly cells = new Map<Key | undefined, Cell<A>>();
-  /** Its end has been reached: it has fired, and a value that may still come fires it again. */
-  closed: boolean;
-  freed = false;
-  /** When it next fires early by event time; NaN: nothing changed since it did. */
-  earlyAt = Number.NaN;
-  /** What changed since then. */
-  fresh: Cell<A>[] = [];
-
-  constructor(start: number, end: number, latenessMs: number, closed: boolean) {
-    this.start = start;
-    this.end = end;
-    this.lastCall = end - 1 + latenessMs;
-    this.closed = closed;
-  }
-}
-
-/** One window of one key. */
-class Cell<A> implements Holding<A> {
-  readonly frame: Frame<A>;
-  readonly key: Key | undefined;
-  accumulator: A;
-  added = 0;
-  firing = 0;
-  dueAt = Number.NaN;
-  changed = false;
-  saved = false;
-  gone = false;
-
-  constructor(frame: Frame<A>, key: Key | undefined, accumulator: A) {
-    this.frame = frame;
-    this.key = key;
-    this.accumulator = accumulator;
-  }
-}
 
 /**
  * Tumbling windows, and sliding ones that can not share panes: an accumulator a window and key, in a map a window, which keeps the
@@ -60,7 +18,9 @@ export class AlignedWindows<T, A> extends WindowStage<T, A> {
   /** By when each frame is to be closed or freed. */
   readonly #deadlines = new TimeHeap<Frame<A>>(byStart);
   readonly #earlies = new TimeHeap<Frame<A>>(byStart);
-  readonly #log = new StateLog<Cell<A>>();
+  /** Cells of frames that were freed, to be deleted from the checkpoint. */
+  #deleted: Cell<A>[] = [];
+  #deletedInSnapshot: Cell<A>[] = [];
   /** The frame of the last value: values that follow each other are mostly of one window. */
   #last: Frame<A> | undefined;
 
@@ -91,7 +51,7 @@ export class AlignedWindows<T, A> extends WindowStage<T, A> {
 
   protected fireEarly(holding: Holding<A>): void {
     this.#fire(holding as Cell<A>, "early");
-    this.#log.touch(holding as Cell<A>);
+    this.#touch(holding as Cell<A>);
   }
 
   protected awaitEarlyEvent(holding: Holding<A>): void {
@@ -118,23 +78,38 @@ export class AlignedWindows<T, A> extends WindowStage<T, A> {
   }
 
   protected changes(): StateChange[] {
-    return this.#log.snapshot(
-      ({ frame, key }) => entryBytes(frame.start, entryKey(key)),
-      ({ frame, accumulator, added, firing, dueAt }) =>
-        this.encodePiece(frame.end - 1, [accumulator, added, firing, dueAt]),
-    );
+    this.#deletedInSnapshot = this.#deletedInSnapshot.concat(this.#deleted);
+    this.#deleted = [];
+    const changes = this.#deletedInSnapshot.map(({ frame, key }): StateChange => [nameOf(frame, key), undefined]);
+    for (const frame of this.#frames.values()) {
+      // An epoch that was given up goes into the next one.
+      frame.inSnapshot =
+        frame.inSnapshot.length === 0 ? frame.changed : [...new Set([...frame.inSnapshot, ...frame.changed])];
+      frame.changed = [];
+      for (const cell of frame.inSnapshot) {
+        const { key, accumulator, added, firing, dueAt } = cell;
+        changes.push([
+          nameOf(frame, key),
+          this.encodePiece(frame.end - 1, [accumulator, added, firing, dueAt ?? null]),
+        ]);
+        cell.changed = false;
+        cell.saved = true;
+      }
+    }
+    return changes;
   }
 
   protected forgetChanges(): void {
-    this.#log.committed();
+    this.#deletedInSnapshot = [];
+    for (const frame of this.#frames.values()) frame.inSnapshot = [];
   }
 
   protected load(entry: string, state: unknown): void {
     const [start, key] = entryParts(entry, 1) as [string, string];
-    const [accumulator, added, firing, dueAt] = state as [A, number, number, number];
+    const [accumulator, added, firing, dueAt] = state as [A, number, number, number | null];
     const frame = this.#frames.get(Number(start)) ?? this.#open(Number(start));
     const cell = new Cell(frame, keyOfEntry(key), accumulator);
-    Object.assign(cell, { added, firing, dueAt, saved: true });
+    Object.assign(cell, { added, firing, dueAt: dueAt ?? undefined, saved: true });
     frame.cells.set(cell.key, cell);
     this.resumeEarly(cell);
     if (added > 0 && !frame.closed) this.#freshen(cell);
@@ -236,7 +211,7 @@ export class AlignedWindows<T, A> extends WindowStage<T, A> {
     }
     this.checkLimit(accumulator, key);
     cell.added++;
-    if (!cell.changed) this.#log.touch(cell);
+    if (!cell.changed) this.#touch(cell);
     if (frame.closed) this.#fire(cell, "late");
     else if (plan.early !== undefined) this.awaitEarly(cell);
     return true;
@@ -268,7 +243,7 @@ export class AlignedWindows<T, A> extends WindowStage<T, A> {
     for (const cell of frame.cells.values()) {
       if (discarding && cell.added === 0) continue;
       this.#fire(cell, "onTime");
-      if (stays) this.#log.touch(cell);
+      if (stays) this.#touch(cell);
     }
     frame.fresh = [];
     frame.earlyAt = Number.NaN;
@@ -276,7 +251,7 @@ export class AlignedWindows<T, A> extends WindowStage<T, A> {
 
   #free(frame: Frame<A>): void {
     frame.freed = true;
-    for (const cell of frame.cells.values()) this.#log.remove(cell);
+    for (const cell of frame.cells.values()) if (cell.saved) this.#deleted.push(cell);
     this.#frames.delete(frame.start);
     if (this.#last === frame) this.#last = undefined;
   }
@@ -285,8 +260,14 @@ export class AlignedWindows<T, A> extends WindowStage<T, A> {
     this.fire(cell.accumulator, cell.key, cell.frame, timing, cell.firing);
     cell.firing++;
     cell.added = 0;
-    cell.dueAt = Number.NaN;
+    if (cell.dueAt !== undefined) cell.dueAt = undefined;
     if (this.setup.plan.discarding) cell.accumulator = this.setup.content.init();
+  }
+
+  #touch(cell: Cell<A>): void {
+    if (cell.changed) return;
+    cell.changed = true;
+    cell.frame.changed.push(cell);
   }
 
   /** Fires what changed since the last early firing, unless the same watermark closes the window anyway. */
@@ -297,6 +278,10 @@ export class AlignedWindows<T, A> extends WindowStage<T, A> {
     frame.earlyAt = Number.NaN;
     for (const cell of fresh) if (cell.added > 0) this.fireEarly(cell);
   }
+}
+
+function nameOf({ start }: { readonly start: number }, key: Key | undefined): Uint8Array {
+  return entryBytes(start, entryKey(key));
 }
 
 function byStart(left: { readonly start: number }, right: { readonly start: number }): number {

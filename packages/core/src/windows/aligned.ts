@@ -23,13 +23,15 @@ export function windowsOf(time: number, alignment: Alignment): TimeSpan[] {
 }
 
 /**
- * The start of the pane a time is in. Panes cut time at every start and every end of a window, so that each window is a whole number of
- * them: one a slide, or two where `size` is not a multiple of `slide`.
+ * The pane a time is in. Panes cut time at every start and every end of a window, so that each window is a whole number of them: one a
+ * slide, or two where `size` is not a multiple of `slide`.
  */
-export function paneStart(time: number, alignment: Alignment): number {
+export function paneOf(time: number, alignment: Alignment): TimeSpan {
   const start = lastStart(time, alignment);
+  const end = start + alignment.slideMs;
   const cut = start + (alignment.sizeMs % alignment.slideMs);
-  return time < cut ? start : cut;
+  if (cut === start) return { start, end };
+  return time < cut ? { start, end: cut } : { start: cut, end };
 }
 
 /** How many panes a window has. */

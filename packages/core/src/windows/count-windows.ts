@@ -1,7 +1,7 @@
 import type { Key } from "../element.js";
 import type { Batch, StageContext, StateChange } from "../stage.js";
 import { type Logged, StateLog } from "../state/state-log.js";
-import { type Alignment, lastStart, paneStart, windowsOf } from "./aligned.js";
+import { type Alignment, lastStart, paneOf, windowsOf } from "./aligned.js";
 import { entryBytes, entryKey, keyOfEntry } from "./state-entries.js";
 import type { OpenWindow, WindowSetup } from "./window-setup.js";
 import { WindowStage } from "./window-stage.js";
@@ -139,7 +139,7 @@ export class CountWindows<T, A> extends WindowStage<T, A> {
   #panesOf(number: number): number[] {
     const last = lastStart(number, this.#alignment);
     if (number - last >= this.#size) return [];
-    if (this.#merge !== undefined || this.#size <= this.#step) return [paneStart(number, this.#alignment)];
+    if (this.#merge !== undefined || this.#size <= this.#step) return [paneOf(number, this.#alignment).start];
     return windowsOf(number, this.#alignment).map(({ start }) => start);
   }
 

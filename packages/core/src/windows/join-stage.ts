@@ -2,7 +2,7 @@ import type { Key, Origin } from "../element.js";
 import { StreamError } from "../errors.js";
 import { Batch, type Emit, MAX_BATCH, type Stage, type StageContext, type StateChange } from "../stage.js";
 import { type Codec, decodeKey, jsonCodec, keyText } from "../state/codec.js";
-import { packState, unpackState } from "../state/state-bytes.js";
+import { packKey, packState, unpackState } from "../state/state-bytes.js";
 import { type Logged, StateLog } from "../state/state-log.js";
 import { LateValues } from "./late-values.js";
 import { tooManyKept } from "./pair.js";
@@ -99,7 +99,7 @@ export abstract class JoinStage implements Stage {
 
   snapshot(): StateChange[] {
     return this.#log.snapshot(
-      ({ side, time, order, key }) => encoder.encode(`${side}|${time}|${order}|${keyText(key)}`),
+      ({ side, time, order, key }) => packKey(`${side}|${time}|${order}|${keyText(key)}`),
       ({ value, origin, mark, matched, time }) =>
         packState(this.#codec, [value, origin, mark, matched], time, this.#where),
     );

@@ -5,6 +5,7 @@ import type { Holding } from "./window-setup.js";
 
 /** A session of a key. It grows, and takes others in. */
 export interface Session<A> extends Holding<A> {
+  gone: boolean;
   readonly owner: Sessions<A>;
   /** In the order sessions began, for those that are due together. */
   readonly order: number;
@@ -34,7 +35,7 @@ export type SavedSession<A> = [
   accumulator: A,
   added: number,
   firing: number,
-  dueAt: number,
+  dueAt: number | null,
   replaces: TimeSpan[],
 ];
 
@@ -50,11 +51,9 @@ export function newSession<A>(owner: Sessions<A>, order: number, { start, end }:
     firing: 0,
     replaces: [],
     closed: false,
-    dueAt: Number.NaN,
+    dueAt: undefined,
     deadline: Number.NaN,
     earlyAt: Number.NaN,
-    changed: false,
-    saved: false,
     gone: false,
   };
 }
@@ -68,7 +67,7 @@ export function savedSession<A>({
   dueAt,
   replaces,
 }: Session<A>): SavedSession<A> {
-  return [start, end, accumulator, added, firing, dueAt, replaces];
+  return [start, end, accumulator, added, firing, dueAt ?? null, replaces];
 }
 
 export function byOrder(left: { readonly order: number }, right: { readonly order: number }): number {

@@ -98,7 +98,7 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
       Object.assign(session, {
         added,
         firing,
-        dueAt,
+        dueAt: dueAt ?? undefined,
         replaces,
         closed: !this.setup.plan.final && end - 1 <= this.watermark,
       });
@@ -202,7 +202,7 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
       into.added += other.added;
       this.#leave(other, behind);
       into.replaces.push(...other.replaces);
-      if (Number.isNaN(into.dueAt) || other.dueAt < into.dueAt) into.dueAt = other.dueAt;
+      if (other.dueAt !== undefined && (into.dueAt === undefined || other.dueAt < into.dueAt)) into.dueAt = other.dueAt;
       other.gone = true;
       into.owner.list.splice(into.owner.list.indexOf(other), 1);
     }
@@ -271,7 +271,7 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
     session.firing++;
     session.added = 0;
     session.replaces = [];
-    session.dueAt = Number.NaN;
+    session.dueAt = undefined;
     session.earlyAt = Number.NaN;
     if (this.setup.plan.discarding) session.accumulator = this.setup.content.init();
     this.#log.touch(owner);

@@ -1,5 +1,6 @@
 import type { Key } from "../element.js";
 import { decodeKey, keyText } from "../state/codec.js";
+import { packKey } from "../state/state-bytes.js";
 
 const encoder = new TextEncoder();
 
@@ -14,7 +15,7 @@ export function keyOfEntry(text: string): Key | undefined {
 
 /** The name of a piece of state, as bytes: its parts between bars. The key stands last, since it may hold one. */
 export function entryBytes(...parts: readonly (string | number)[]): Uint8Array {
-  return encoder.encode(parts.join("|"));
+  return packKey(parts.join("|"));
 }
 
 /** The first `count` parts of a name, and the rest. */

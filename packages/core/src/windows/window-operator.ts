@@ -3,6 +3,7 @@ import type { OperatorSpec, Stage, StageContext } from "../stage.js";
 import { AlignedWindows } from "./aligned-windows.js";
 import { contentOf, type WindowContent } from "./content.js";
 import { CountWindows } from "./count-windows.js";
+import { numericContent } from "./numeric-content.js";
 import { PaneWindows } from "./pane-windows.js";
 import { SessionWindows } from "./session-windows.js";
 import { shapeOf, type WindowPolicy, type WindowShape, type WindowSpec } from "./window.js";
@@ -42,6 +43,7 @@ export function window<T>(
         keyed,
         clock: clockOf(shape),
         content: contentOf(content, what),
+        numbers: numericContent(content),
         plan,
         shape: "windowed",
       },
@@ -81,7 +83,11 @@ export function stageMaker<T, A>(
     case "count":
       return (context) => new CountWindows(setup, shape.size, shape.step, context);
     default:
-      if (merge !== undefined && shape.slideMs < shape.sizeMs && sharesPanes(setup.plan))
+      if (
+        merge !== undefined &&
+        (setup.numbers !== undefined || shape.slideMs < shape.sizeMs) &&
+        sharesPanes(setup.plan)
+      )
         return (context) => new PaneWindows(setup, shape, merge, context);
       return (context) => new AlignedWindows(setup, shape, context);
   }

@@ -1,6 +1,6 @@
 import type { Key } from "../element.js";
-import type { Logged } from "../state/state-log.js";
 import type { Content } from "./content.js";
+import type { NumericContent } from "./numeric-content.js";
 import type { Pair } from "./pair.js";
 import type { ResultShape } from "./results.js";
 import type { TimeSpan, WindowClock } from "./window.js";
@@ -15,6 +15,8 @@ export interface WindowSetup<T, A> {
   readonly keyed: boolean;
   readonly clock: WindowClock | "count";
   readonly content: Content<T, A, unknown>;
+  /** The content as numbers in rows, where it is that. */
+  readonly numbers?: NumericContent<T> | undefined;
   readonly plan: FiringPlan;
   readonly shape: ResultShape;
   /** What a pair of a "spread" result becomes. */
@@ -24,12 +26,13 @@ export interface WindowSetup<T, A> {
 }
 
 /** What one window of a key holds, and when that is to be fired early. */
-export interface Holding<A> extends Logged {
+export interface Holding<A> {
   accumulator: A;
   /** Values since the last firing. */
   added: number;
-  /** When it fires early by the clock; NaN: not. */
-  dueAt: number;
+  /** When it fires early by the clock; undefined: not. */
+  dueAt: number | undefined;
+  readonly gone: boolean;
 }
 
 /** A window and what it holds so far: for `read()`. */

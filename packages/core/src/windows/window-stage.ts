@@ -2,7 +2,7 @@ import type { Key } from "../element.js";
 import { StreamError } from "../errors.js";
 import { Batch, type Emit, type Stage, type StageContext, type StateChange } from "../stage.js";
 import { type Codec, jsonCodec } from "../state/codec.js";
-import { packState, unpackState } from "../state/state-bytes.js";
+import { packKey, packState, unpackState } from "../state/state-bytes.js";
 import { type Logged, StateLog } from "../state/state-log.js";
 import { TimeHeap } from "../time/time-heap.js";
 import { LateValues } from "./late-values.js";
@@ -14,7 +14,6 @@ import { type Holding, type OpenWindow, type WindowSetup, waitingText } from "./
 /** The first so many pieces of state are encoded when they are first written, so that what can not be saved is refused there. */
 const CHECKED_PIECES = 64;
 const WATERMARK = "watermark";
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
@@ -92,7 +91,7 @@ export abstract class WindowStage<T, A> implements Stage {
     this.results.begin(emit);
     this.advance(time);
     this.results.flush(emit);
-    if (Number.isFinite(time)) this.#marks.touch(this.#mark);
+    this.#marks.touch(this.#mark);
   }
 
   outputWatermark(input: number): number {
@@ -128,7 +127,7 @@ export abstract class WindowStage<T, A> implements Stage {
   snapshot(): StateChange[] {
     const changes = this.changes();
     const mark = this.#marks.snapshot(
-      () => encoder.encode(WATERMARK),
+      () => packKey(WATERMARK),
       () => this.encodePiece(this.watermark, null),
     );
     // +∞ is the end of one run's input, not a time to go on from.
@@ -168,6 +167,14 @@ export abstract class WindowStage<T, A> implements Stage {
         operator: this.context.operator,
       });
     return batch.times;
+  }
+
+  protected timeOf(batch: Batch, place: number): number {
+    return this.setup.clock === "processing" ? this.now : ((batch.times as readonly number[])[place] as number);
+  }
+
+  protected keyOf(batch: Batch, place: number): Key | undefined {
+    return this.setup.keyed ? (batch.keys as readonly Key[])[place] : undefined;
   }
 
   /** The watermark a value is judged by: its partition's where that had passed it, else the one that is here. */
@@ -234,7 +241,7 @@ export abstract class WindowStage<T, A> implements Stage {
       if (holding.added >= early.count) this.fireEarly(holding);
     } else if (early.by === "event") {
       this.awaitEarlyEvent(holding);
-    } else if (Number.isNaN(holding.dueAt)) {
+    } else if (holding.dueAt === undefined) {
       holding.dueAt = this.now + early.everyMs;
       this.#early.push(holding.dueAt, holding);
     }
@@ -242,7 +249,7 @@ export abstract class WindowStage<T, A> implements Stage {
 
   /** A window that came from a checkpoint, or from merging others, is to be fired early when it was. */
   protected resumeEarly(holding: Holding<A>): void {
-    if (!Number.isNaN(holding.dueAt)) this.#early.push(holding.dueAt, holding);
+    if (holding.dueAt !== undefined) this.#early.push(holding.dueAt, holding);
   }
 
   /** A value is in: what the window holds must stay within its limit. */
@@ -251,9 +258,14 @@ export abstract class WindowStage<T, A> implements Stage {
   }
 
   /** A new piece of state begins with a value: refused now if no checkpoint could hold it, or if its key is of another partition. */
-  protected begin(piece: { readonly accumulator: A }, key: Key | undefined, batch: Batch, place: number): void {
+  protected begin(
+    piece: { readonly accumulator: A } | undefined,
+    key: Key | undefined,
+    batch: Batch,
+    place: number,
+  ): void {
     if (key !== undefined) this.context.newKey(key, batch, place);
-    if (this.#unchecked === 0) return;
+    if (piece === undefined || this.#unchecked === 0) return;
     this.#unchecked--;
     this.#codec.encode(piece.accumulator);
   }
