@@ -10,6 +10,8 @@ export interface TaskRequest {
 export interface TaskControl {
   start(request: TaskRequest): Promise<void>;
   stop(name: string): Promise<void>;
+  /** How many partitions a source has in all, where it says so. */
+  partitionCount(source: string): number | undefined;
   /** Whoever told of the change may not look at what became of it. */
   failed(error: unknown): void;
 }
@@ -125,17 +127,27 @@ export class Assignment {
           partitions: new Map(this.#sources.map((id) => [id, [...(this.#assigned.get(id)?.partitions ?? [])]])),
         },
       ];
+    this.#requireEqualCounts();
     const [first, ...others] = this.#sources.map((id) => [...(this.#assigned.get(id)?.partitions ?? [])]);
-    for (const other of others)
-      if (other.length !== first?.length || other.some((partition) => !first.includes(partition)))
-        throw new StreamError(
-          "E_PARTITION_COUNTS",
-          `a task a partition needs the same partitions of every source, but "${this.#sources[0]}" has ${first?.length} and another has ${other.length}: give the topics equal partition counts, or leave out partitioned: true`,
-        );
-    return (first ?? []).map((partition) => ({
+    // A partition that one source has brought and another not yet waits for it.
+    const shared = (first ?? []).filter((partition) => others.every((other) => other.includes(partition)));
+    return shared.map((partition) => ({
       name: partitionTask(this.#topology, partition),
       partitions: new Map(this.#sources.map((id) => [id, [partition]])),
     }));
+  }
+
+  #requireEqualCounts(): void {
+    const [first, ...others] = this.#sources.map((id) => ({
+      id,
+      count: this.#control.partitionCount(id) ?? this.count(id),
+    }));
+    const other = others.find(({ count }) => count !== first?.count);
+    if (first === undefined || other === undefined) return;
+    throw new StreamError(
+      "E_PARTITION_COUNTS",
+      `a task a partition needs the same partitions of every source, but "${first.id}" has ${first.count} and "${other.id}" has ${other.count}: give the topics equal partition counts, or leave out partitioned: true`,
+    );
   }
 }
 

@@ -103,6 +103,7 @@ class RunningTopology implements Run {
     this.#assignment = new Assignment(this.#mode, graph.name, sources, {
       start: (request) => this.#startTask(request),
       stop: (name) => this.#stopTask(name),
+      partitionCount: (source) => this.#connections.sources.get(source)?.partitionCount?.(),
       failed,
     });
     this.#watch = new StallWatch(this.#clock, this.#scheduler, () => [...this.#tasks.values()], failed);
