@@ -2,7 +2,7 @@ import type { Key } from "../element.js";
 import type { Batch, StateChange } from "../stage.js";
 import type { Content } from "./content.js";
 import { KeyIds } from "./key-ids.js";
-import type { NumericContent } from "./numeric-content.js";
+import type { NumericContent } from "./numeric-parts.js";
 import { ObjectPanes } from "./object-panes.js";
 import { CHANGED, PaneBlock, SAVED, SPARSE_SHARE } from "./pane-block.js";
 import type { PaneHost, PaneStore, Put, Timing } from "./pane-store.js";

@@ -200,6 +200,32 @@ describe("lateness and last results of aligned windows", () => {
     );
   });
 
+  it("number their firings, also across restarts, and by whatever road they are kept", () => {
+    const count: Content = { kind: "count" };
+    fc.assert(
+      fc.property(
+        partitionedInput(),
+        steps({ crashes: false }),
+        aligned,
+        lateness,
+        fc.constantFrom(collect, folded, count),
+        (input, plan, { spec }, late, content) => {
+          const run = new InputRun(window("w", spec, { allowedLateness: late }, content, true), input, plan);
+          const firings: Record<string, number> = {};
+          for (const { output, value } of run.outs) {
+            if (output !== MAIN) continue;
+            const { key, window: span, firing, timing } = value as Result;
+            const id = spanId(key, span);
+            expect([id, firing]).toEqual([id, firings[id] ?? 0]);
+            if (timing === "onTime") expect(firing).toBe(0);
+            firings[id] = firing + 1;
+          }
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+
   it("collect in event-time order, ties of a partition as they came", () => {
     fc.assert(
       fc.property(partitionedInput(), steps(), aligned, lateness, (input, plan, { spec }, late) => {
@@ -305,6 +331,21 @@ describe("lateness and last results of sessions", () => {
       ),
       { numRuns: 600 },
     );
+  });
+
+  it("replace what they may have fired before a crash, also when another cut of the values never fires it", () => {
+    const times = [0, 2, 0, 1, 0];
+    let latest = Number.NEGATIVE_INFINITY;
+    const values = times.map((time, id): Timed => {
+      const before = latest - 1;
+      latest = Math.max(latest, time);
+      return { id, key: "a", time, partition: 0, before, side: 0 };
+    });
+    const input: PartitionedInput = { bound: 0, partitions: [values] };
+    const plan: Step[] = [{ op: "read", partition: 0, count: 3 }, { op: "crash" }];
+    const run = new InputRun(window("w", session({ gap: 1 }), { allowedLateness: 2 }, collect, true), input, plan);
+    expect(run.outs.length).toBeGreaterThan(1);
+    expect(lastResults(run.outs)).toEqual(sessionOracle(input, 1, 2).windows);
   });
 
   it("with final, fire once, and never behind the watermark passed on", () => {

@@ -1,4 +1,4 @@
-import type { ComposedNumbers, NumericContent, NumericPart } from "./numeric-content.js";
+import type { ComposedNumbers, NumericContent, NumericPart } from "./numeric-parts.js";
 
 let written = 0;
 

@@ -1,6 +1,6 @@
 import type { Key } from "../element.js";
 import type { Content } from "./content.js";
-import type { NumericContent } from "./numeric-content.js";
+import type { NumericContent } from "./numeric-parts.js";
 import type { Pair } from "./pair.js";
 import type { ResultShape } from "./results.js";
 import type { TimeSpan, WindowClock } from "./window.js";
