@@ -215,6 +215,7 @@ describe("Caller", () => {
     const { caller, calls, log, harness, clock, callAt } = setUp({ timeoutMs: 10, retry: { attempts: 2 } });
     caller.start("x", "a", 0);
     caller.start("y", "b", 0);
+    caller.start("w", "d", 0);
     const { signal } = callAt(0);
     calls[1]?.reject(new Error("no"));
     await harness.settle();
@@ -222,9 +223,10 @@ describe("Caller", () => {
     caller.close();
     expect([signal.aborted, clock.pending]).toEqual([true, 0]);
     calls[0]?.resolve("X");
+    calls[2]?.reject(new Error("too late"));
     caller.start("z", "c", 0);
     await harness.settle();
-    expect([log, calls.length]).toEqual([[], 2]);
+    expect([log, calls.length]).toEqual([[], 3]);
   });
 
   it("ends with the run", async () => {

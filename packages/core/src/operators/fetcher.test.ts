@@ -115,6 +115,16 @@ describe("Fetcher", () => {
     expect([keys().length, log[2]]).toEqual([3, "b[]=B old"]);
   });
 
+  it("keeps a key that changed before it was asked for in its place", async () => {
+    const { keys, log, fetcher, want, answer } = setUp();
+    want("a", "b", "c");
+    fetcher.invalidate("c");
+    want("c");
+    await answer(0);
+    await answer(1);
+    expect([keys(), log.slice(2)]).toEqual([["ab", "c"], ["c[2,0]=C"]]);
+  });
+
   it("names the lookup in what failed, and leaves errors with a class as they are", async () => {
     const { fetches, log, want, harness, fetcher } = setUp({ timeoutMs: 10 });
     const fail = async (error: unknown): Promise<void> => {
