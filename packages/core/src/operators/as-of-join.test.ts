@@ -69,6 +69,23 @@ describe("as-of join", () => {
     expect(h.watermarkOut).toBe(8);
   });
 
+  it("keeps a right value for left ones up to `keep` after it, over a restart, and not longer", () => {
+    const h = new StageHarness(asOfJoin<string, string, string>("j", { keep: 10 }, (l, r) => `${l}${r}`));
+    h.send(["1"], { key: "k", time: 5 }, 1);
+    h.restart();
+    h.send(["2"], { key: "k", time: 5 }, 1);
+    h.watermark(14);
+    h.restart();
+    h.watermark(14);
+    h.send(["a", "b"], { key: "k", time: 15 });
+    h.send(["c"], { key: "k", time: 16 });
+    h.watermark(15);
+    expect(h.stage.held?.()).toBe(3);
+    h.watermark(16);
+    expect(h.take()).toEqual(["a2", "b2", "cundefined"]);
+    expect(h.stage.held?.()).toBe(0);
+  });
+
   it("ends the run above maxKeep and refuses options that can not be right", () => {
     const h = new StageHarness(asOfJoin("j", { keep: 100, maxKeep: 1 }, (l) => l));
     h.send([1], { key: "a", time: 1 }, 1);

@@ -98,6 +98,19 @@ describe("interval join", () => {
     expect(out("outer", 3, 8)).toBe(91);
   });
 
+  it("knows after a restart what has met a value, and in which order values came", () => {
+    const h = new StageHarness(join("outer", "j", { between: [0, 5] }, pair));
+    h.send([{ id: 1 }], { key: "a", time: 1 });
+    h.restart();
+    h.send([{ id: 2 }], { key: "a", time: 2 }, 1);
+    h.restart();
+    h.send([{ id: 3 }], { key: "a", time: 1 });
+    h.restart();
+    h.send([{ id: 4 }], { key: "a", time: 3 }, 1);
+    h.watermark(100);
+    expect(h.take()).toEqual(["1 2", "3 2", "1 4", "3 4"]);
+  });
+
   it("ends the run rather than lose a value above maxKeep", () => {
     const h = new StageHarness(join("inner", "j", { between: [0, 5] }, pair, { maxKeep: 2 }), { onError: "skip" });
     h.send([1, 2], { key: "a", time: 1 });
