@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { from, type RunOptions, type SourceContext, StreamError, topology, tumbling } from "../src/index.js";
+import { from, type RunOptions, type Sink, type SourceContext, StreamError, topology, tumbling } from "../src/index.js";
 import { testSink } from "../src/testing/test-sink.js";
 import { type TestSource, testSource } from "../src/testing/test-source.js";
 import type { VirtualClock } from "../src/testing/virtual-clock.js";
@@ -102,7 +102,7 @@ describe("an epoch", () => {
     await options.clock.settle();
     sink.stall();
     push(source, 4);
-    await options.clock.advance("11s");
+    await options.clock.advance("12s");
     expect(options.logger).toMatchObject({ warnings: ["checkpoint abandoned"] });
     push(source, 5);
     sink.release();
@@ -195,6 +195,43 @@ describe("an epoch", () => {
     await options.clock.advance("40s");
     expect(done.error).toMatchObject({ code: "E_CHECKPOINT_STUCK", operator: holder });
     expect(store.commits).toHaveLength(1);
+  });
+
+  it("that is only slow is not given up: a throttle or a slow sink behind thousands of values", async () => {
+    const slowWriter = (clock: VirtualClock): Sink<number> => ({
+      name: "slow",
+      writes: "append",
+      batch: { size: 100 },
+      connect: async () => ({
+        open: async () => ({
+          write: () =>
+            new Promise((resolve) => {
+              clock.schedule(clock.now() + 10_000, resolve);
+            }),
+          close: async () => {},
+        }),
+        close: async () => {},
+      }),
+    });
+    for (const how of ["throttle", "sink"]) {
+      const store = recordingStore();
+      const source = testSource<number>({ name: "in" });
+      push(source, ...Array.from({ length: 30_000 }, (_, i) => i));
+      const options = checkpointed(store, { checkpoint: { every: "1s", timeout: "30s", store } });
+      const stream = from(source).map((n) => n);
+      const branch =
+        how === "sink"
+          ? stream.to(slowWriter(options.clock))
+          : stream.throttle({ elements: 100, per: "10s", name: "slowly" }).to(testSink("out"));
+      const run = branch.start(options);
+      const done = outcome(run.done);
+      await options.clock.advance("30m");
+      expect([how, done.error]).toEqual([how, undefined]);
+      expect(store.commits.length).toBeGreaterThan(1);
+      expect(options.logger).toMatchObject({ warnings: [] });
+      run.abort();
+      await run.done.catch(() => {});
+    }
   });
 
   it("is not counted against the next ones when it was slow once in a while", async () => {

@@ -189,7 +189,7 @@ function slowSink<T>(name: string, { clock, random }: World, hangs: boolean): Re
               return writer.write(...call);
             },
             flush: async (epoch: number) => {
-              await slowly(clock, 0, hangs && random() < 0.15 ? 220 : 1);
+              await slowly(clock, 0, hangs && random() < 0.15 ? 300 : 1);
               return writer.flush?.(epoch);
             },
             close: () => writer.close(),

@@ -24,7 +24,7 @@ function slowness(world: World, hangs: boolean): () => Promise<void> {
   let hung = false;
   return () => {
     hung = hangs && !hung && world.random() < 0.3;
-    return pause(world, hung ? 60 + Math.floor(world.random() * 180) : Math.floor(world.random() * 12));
+    return pause(world, hung ? 60 + Math.floor(world.random() * 300) : Math.floor(world.random() * 12));
   };
 }
 

@@ -22,6 +22,8 @@ const STEPS_A_TURN = 8;
  */
 export class Chain implements Actor {
   queued = false;
+  /** Rises with everything that comes in or is emitted. */
+  moved = 0;
   readonly links: readonly Link[];
   readonly inbox: Inbox;
   readonly #scheduler: Scheduler;
@@ -93,6 +95,7 @@ export class Chain implements Actor {
       const incoming = this.inbox.next(this.#acceptsInput);
       if (incoming === undefined) return false;
       this.#scheduler.progress++;
+      this.moved++;
       this.#process(incoming);
     }
     return true;
@@ -104,6 +107,7 @@ export class Chain implements Actor {
     const link = this.links[place] as Link;
     const count = batch.values.length;
     if (count === 0) return true;
+    this.moved++;
     if (output !== ERROR && output !== LATE) link.counters.out += count;
     const next = output === MAIN ? this.links[place + 1] : undefined;
     if (next !== undefined) {

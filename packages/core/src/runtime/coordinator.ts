@@ -24,6 +24,8 @@ interface Flushed {
   readonly commit: SinkCommit;
 }
 
+/** So often within its timeout an epoch is looked at. */
+const LOOKS = 10;
 /** So many checkpoints in a row may fail. */
 const MAX_FAILURES = 3;
 
@@ -116,6 +118,7 @@ export class Coordinator {
   chainPassed(chain: Chain, epoch: number): void {
     if (this.#current?.number !== epoch) return;
     this.#current.chains.set(chain, this.#parts.snapshot(chain));
+    this.#check();
   }
 
   sinkPassed(driver: SinkDriver, epoch: number, commit: SinkCommit | undefined): void {
@@ -177,12 +180,35 @@ export class Coordinator {
   }
 
   #begin(): void {
-    const { sources, clock, timeoutMs } = this.#parts;
+    const { sources } = this.#parts;
     if (this.#closed || this.#current !== undefined || sources.every((source) => source.ended)) return;
     const epoch = this.#newEpoch();
     this.#current = epoch;
-    epoch.cancelTimeout = clock.schedule(clock.now() + timeoutMs, () => this.#abandon(epoch));
+    this.#watch(epoch, Number.NaN, 0);
     for (const source of sources) if (!source.ended) source.requestBarrier(epoch.number);
+  }
+
+  /**
+   * Gives the epoch up when for the timeout nothing has moved among those who hold it; `still` times in a row it looked, and nothing had. What is
+   * only slow, such as a throttle with thousands of values before the barrier, gets its time.
+   */
+  #watch(epoch: Epoch, before: number, still: number): void {
+    const { clock, timeoutMs } = this.#parts;
+    epoch.cancelTimeout = clock.schedule(clock.now() + timeoutMs / LOOKS, () => {
+      const moved = this.#moved(epoch);
+      if (moved !== before) this.#watch(epoch, moved, 0);
+      else if (still + 1 < LOOKS) this.#watch(epoch, moved, still + 1);
+      else this.#abandon(epoch);
+    });
+  }
+
+  /** What those who have not passed the barrier have done until now. */
+  #moved(epoch: Epoch): number {
+    const { chains, sinks } = this.#parts;
+    let moved = 0;
+    for (const chain of chains) if (!epoch.chains.has(chain)) moved += chain.moved;
+    for (const sink of sinks) if (!epoch.sinks.has(sink)) moved += sink.moved;
+    return moved;
   }
 
   #check(): void {
@@ -218,7 +244,7 @@ export class Coordinator {
     this.#abandoned = epoch.number;
     this.#store.lastFailure = new StreamError(
       "E_CHECKPOINT_STUCK",
-      `checkpoints do not complete within ${this.#parts.timeoutMs} ms: ${holder} holds them. Raise checkpoint.timeout, or look why it is slow`,
+      `checkpoints do not complete: for ${this.#parts.timeoutMs} ms nothing moves at ${holder}. Look why it hangs, or raise checkpoint.timeout`,
       { operator: holder },
     );
     this.#parts.logger.warn("checkpoint abandoned", { epoch: epoch.number, waitsFor: holder });

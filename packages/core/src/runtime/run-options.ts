@@ -17,7 +17,7 @@ export interface CheckpointOptions {
   /** From the begin of one to the begin of the next; one at a time. */
   readonly every: Duration;
   readonly store: CheckpointStore;
-  /** A checkpoint that takes longer is given up (default 1m); three in a row end the run. */
+  /** A checkpoint in which nothing moves for this long is given up (default 1m); three in a row end the run. One that is only slow gets its time. */
   readonly timeout?: Duration;
   /** The source has committed more than the state knows: fail (default), or begin with empty state. */
   readonly onStale?: "fail" | "reset";

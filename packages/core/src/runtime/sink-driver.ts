@@ -44,6 +44,8 @@ const STEPS_A_TURN = 16;
  */
 export class SinkDriver implements Actor {
   queued = false;
+  /** Rises with everything that comes in or has its outcome. */
+  moved = 0;
   readonly vertex: SinkVertex;
   readonly inbox: Inbox;
   readonly #inputs: number;
@@ -139,6 +141,7 @@ export class SinkDriver implements Actor {
       const incoming = this.inbox.next(always);
       if (incoming === undefined) break;
       this.#world.scheduler.progress++;
+      this.moved++;
       if (incoming.kind === "batch") this.#add(incoming.batch, incoming.input);
       else if (incoming.kind === "barrier" || incoming.kind === "end") this.#mark = incoming;
     }
@@ -218,6 +221,7 @@ export class SinkDriver implements Actor {
       lane.writing--;
       this.#inFlight--;
       this.#world.scheduler.progress++;
+      this.moved++;
       if (this.#mark !== undefined || this.#buffered > 0 || this.inbox.waiting) this.#world.scheduler.ready(this);
     };
     writeGroup(this.#write, group).then(done, (error) => this.#world.scheduler.fail(error));
