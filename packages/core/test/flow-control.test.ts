@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { from, type Sink, type Source, type Stream, topology } from "../src/index.js";
+import { from, memoryCheckpoints, type Sink, type Source, type Stream, topology } from "../src/index.js";
 import { MAX_CHANNEL_BYTES, MAX_CHANNEL_VALUES } from "../src/runtime/channel.js";
 import { seededRandom } from "../src/testing/seeded-random.js";
 import { testSink } from "../src/testing/test-sink.js";
@@ -177,6 +177,16 @@ describe("a run in which nothing can move any more", () => {
     expect(done.error).toMatchObject({ code: "E_STALLED" });
     expect(String(done.error)).toMatch(/split-1 → zip-1/);
     expect(options.clock.pending).toBe(0);
+  });
+
+  it("fails under checkpoints, which let values in up to their barriers, with the limit of what is held", async () => {
+    const options = virtualRun({ checkpoint: { every: "1s", store: memoryCheckpoints() } });
+    const [even, odd] = from(counted(1_000)).split((n) => n % 2 === 0);
+    const rows = even.zipWith([odd.filter(() => false)], (left, right) => [left, right], { name: "rows" });
+    const done = outcome(topology("t", rows.to(testSink("out"))).run(options));
+    await options.clock.advance("1m");
+    expect(done.error).toMatchObject({ code: "E_STATE_LIMIT", operator: "rows" });
+    expect(String(done.error)).toMatch(/values of input 0 wait for input 1/);
   });
 
   it.each<[string, (stream: Stream<number>) => Parameters<typeof topology>[1]]>([

@@ -1,4 +1,4 @@
-import { requireArgument } from "../errors.js";
+import { requireArgument, StreamError } from "../errors.js";
 import { Batch, type Emit, MAX_BATCH, type OperatorSpec, type StageContext } from "../stage.js";
 import { type Codec, jsonCodec } from "../state/codec.js";
 import { KeyedState } from "../state/keyed-state.js";
@@ -38,6 +38,8 @@ export function zipWith(
 
 /** So many values of an input wait for the others before no more are taken from it. */
 const MAX_HELD = MAX_BATCH;
+/** More come in only so that a barrier can be reached. When that goes on, the other input brings nothing. */
+const MAX_WAITING = 100_000;
 
 class ZipStage extends KeyedStage<HeldBatches> {
   readonly #fn: (...values: unknown[]) => unknown;
@@ -68,6 +70,7 @@ class ZipStage extends KeyedStage<HeldBatches> {
   onBatch(batch: Batch, emit: Emit, input: number): void {
     this.#lane(input).push(batch);
     this.#pair(emit);
+    if (this.#lane(input).size > MAX_WAITING) throw this.#tooMany();
     this.#save();
     this.#endWithShortest();
   }
@@ -102,6 +105,15 @@ class ZipStage extends KeyedStage<HeldBatches> {
 
   override read(): unknown {
     return this.#lanes.map(({ size }) => size);
+  }
+
+  #tooMany(): StreamError {
+    const { operator } = this.context;
+    return new StreamError(
+      "E_STATE_LIMIT",
+      `"${operator}" holds more than ${MAX_WAITING} values: ${this.waiting()}. One of its inputs brings far less than the other, such as a branch that drops values`,
+      { operator },
+    );
   }
 
   #lane(input: number): HeldBatches {
