@@ -35,7 +35,7 @@ export const WORKLOADS: readonly Workload[] = [
     kind: "rate",
     folder: "w1-map-filter-reduce",
     engines: [...IN_PROCESS, "go-streams"],
-    sizes: { full: 10_000_000, quick: 1_000_000 },
+    sizes: { full: 10_000_000, quick: 4_000_000 },
     fewer: { ...SLOW, node: 1_000_000 },
     polluted: true,
   },
@@ -45,7 +45,7 @@ export const WORKLOADS: readonly Workload[] = [
     kind: "rate",
     folder: "w2-twenty-maps",
     engines: [...IN_PROCESS, "go-streams"],
-    sizes: { full: 10_000_000, quick: 500_000 },
+    sizes: { full: 10_000_000, quick: 4_000_000 },
     fewer: {
       rxjs: 2_000_000,
       most: 4_000_000,
@@ -66,7 +66,7 @@ export const WORKLOADS: readonly Workload[] = [
     kind: "rate",
     folder: "w3-flat-map-batch",
     engines: [...without("most"), "go-streams"],
-    sizes: { full: 4_000_000, quick: 500_000 },
+    sizes: { full: 4_000_000, quick: 2_000_000 },
     fewer: {
       ...SLOW,
       rxjs: 1_000_000,
@@ -129,7 +129,7 @@ export const WORKLOADS: readonly Workload[] = [
     kind: "rate",
     folder: "w5-tumbling-windows",
     engines: [...IN_PROCESS, "go-streams", "flink"],
-    sizes: { full: 500_000, quick: 80_000 },
+    sizes: { full: 500_000, quick: 100_000 },
     fewer: { ix: 50_000, "ix-esnext": 100_000, web: 100_000, "go-streams": 200_000 },
   },
   {
@@ -138,7 +138,7 @@ export const WORKLOADS: readonly Workload[] = [
     kind: "rate",
     folder: "w5-tumbling-windows",
     engines: [...IN_PROCESS, "go-streams"],
-    sizes: { full: 500_000, quick: 80_000 },
+    sizes: { full: 500_000, quick: 100_000 },
     fewer: { ix: 50_000, "ix-esnext": 100_000, web: 100_000, "go-streams": 200_000 },
   },
   {
@@ -163,7 +163,7 @@ export const WORKLOADS: readonly Workload[] = [
     kind: "rate",
     folder: "w7-merge-fan-out",
     engines: [...without("streaming-iterables", "asyncgen"), "go-streams"],
-    sizes: { full: 4_000_000, quick: 400_000 },
+    sizes: { full: 4_000_000, quick: 2_000_000 },
     fewer: { ix: 20_000, "ix-esnext": 40_000, node: 400_000, web: 20_000, "go-streams": 200_000 },
   },
   {
@@ -172,7 +172,7 @@ export const WORKLOADS: readonly Workload[] = [
     kind: "rate",
     folder: "w8-chunked-source",
     engines: without("most"),
-    sizes: { full: 10_000_000, quick: 1_000_000 },
+    sizes: { full: 10_000_000, quick: 4_000_000 },
     fewer: { ...SLOW, node: 1_000_000 },
     allocations: true,
   },

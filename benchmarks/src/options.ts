@@ -29,7 +29,7 @@ export const USAGE: string = `npm run bench -- [options]
 const FULL_ROUNDS = 7;
 const QUICK_ROUNDS = 3;
 const FULL_CPU_MS = 300;
-const QUICK_CPU_MS = 60;
+const QUICK_CPU_MS = 120;
 
 export function parseOptions(args: readonly string[]): Options {
   const { values } = parseArgs({

@@ -39,8 +39,8 @@ export function machineLine({ cpu, cores, node, date, rounds }: Machine): string
 }
 
 const HOW: readonly string[] = [
-  "Each engine runs in a process of its own each round, the engines of a workload taking turns. Two warm-ups with a fifth of the values,",
-  "then runs until 0.3 s of CPU time are used. Rates are values for each second of CPU time: of all threads, so the garbage collector and",
+  "Each engine runs in a process of its own each round, the engines of a workload taking turns: first warm-ups with a fifth of the",
+  "values, at least two and until 0.3 s of CPU time are used, then runs until as much is used again. Rates are values for each second of CPU time: of all threads, so the garbage collector and",
   "the compiler count. Medians of all rounds; spread is the distance between the quartiles as a part of the median. Every run must give",
   "the checksum that the hand-written loop gives for the same values. Slow engines get fewer values (the column says how many). Millrace",
   "is the published build, in W1 to W3 after 36 other pipelines in the same process. Every engine gets the same user functions; engines",

@@ -21,8 +21,10 @@ const UNCOLLECTED: Command = {
     CHILD,
   ],
 };
+/** A slow engine's part of its values in a quick run. */
+const QUICK_PART = 4;
 /** What a run may have at most while its allocations are counted. */
-const COUNTED_VALUES = 50_000;
+const COUNTED_VALUES = 200_000;
 
 type Say = (line: string) => void;
 
@@ -105,8 +107,8 @@ class Measurement {
 
   #size(engine: Engine): number {
     const { sizes, fewer } = this.#workload;
-    const most = this.#options.quick ? sizes.quick : sizes.full;
-    return Math.min(most, fewer?.[engine] ?? most);
+    const most = fewer?.[engine] ?? sizes.full;
+    return this.#options.quick ? Math.min(sizes.quick, Math.ceil(most / QUICK_PART)) : most;
   }
 
   async #measure(engine: Engine, mode: Task["mode"], size: number): Promise<Report> {
