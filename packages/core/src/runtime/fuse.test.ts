@@ -242,6 +242,18 @@ describe.each(FUSIONS)("steps as one loop (%s)", (fusion) => {
   });
 });
 
+it("the same functions get the same loop, with accumulators of their own", () => {
+  const fn = (n: number): number => n + 1;
+  const add = (left: number, right: number): number => left + right;
+  const [one, other] = [1, 2].map(() => new SmallChain([map(fn), fold(0, add, {}, false)], "generated"));
+  for (let i = 0; i < 3; i++) one?.send(batchOf([{ value: i }]));
+  other?.send(batchOf([{ value: 10 }]));
+  one?.send(batchOf([{ value: 100 }]));
+  const numbers = (chain: SmallChain | undefined): number[] =>
+    (chain?.results ?? []).map((text) => Number.parseInt(String(text), 10));
+  expect([numbers(one), numbers(other)]).toEqual([[1, 3, 6, 107], [11]]);
+});
+
 it("each generated loop has a source of its own, so that pipelines do not share what V8 learns", () => {
   const Original = globalThis.Function;
   const sources: string[] = [];

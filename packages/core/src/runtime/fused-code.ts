@@ -9,6 +9,45 @@ let written = 0;
  * functions come in as parameters. Throws an EvalError where code generation is disallowed.
  */
 export function generateLoop(steps: readonly Step[], tracking: Tracking): Loop {
+  const functions = steps.map((step) => ("fn" in step ? step.fn : undefined));
+  const first = functions.find((fn) => fn !== undefined);
+  if (first === undefined) return writeLoop(steps, tracking);
+  const known = loops.get(first) ?? [];
+  const same = known.find((each) => isSame(each, steps, tracking));
+  if (same !== undefined) return same.loop;
+  const loop = writeLoop(steps, tracking);
+  loops.set(first, [
+    ...known.slice(1 - MOST_KNOWN),
+    { kinds: steps.map(({ kind }) => kind), functions, tracking, loop },
+  ]);
+  return loop;
+}
+
+/** A loop that was written for these functions, in this order. */
+interface Known {
+  readonly kinds: readonly Step["kind"][];
+  readonly functions: readonly unknown[];
+  readonly tracking: Tracking;
+  readonly loop: Loop;
+}
+
+/** By the first function. The same functions in the same order get the same loop, and with it what V8 has made of it in earlier runs. */
+const loops = new WeakMap<object, readonly Known[]>();
+/** So many loops that begin with the same function are kept. */
+const MOST_KNOWN = 8;
+
+function isSame(known: Known, steps: readonly Step[], { places, children }: Tracking): boolean {
+  return (
+    known.tracking.places === places &&
+    known.tracking.children === children &&
+    known.kinds.length === steps.length &&
+    steps.every(
+      (step, k) => step.kind === known.kinds[k] && ("fn" in step ? step.fn : undefined) === known.functions[k],
+    )
+  );
+}
+
+function writeLoop(steps: readonly Step[], tracking: Tracking): Loop {
   const make = new Function("steps", "inChunks", sourceOf(steps, tracking, ++written)) as LoopFactory;
   return make(steps, inChunks);
 }
@@ -21,7 +60,7 @@ function sourceOf(steps: readonly Step[], tracking: Tracking, number: number): s
   const folds = [...steps.keys()].filter((k) => steps[k]?.kind === "fold");
   const held = folds.map((k) => `g${k}`).join(", ");
   const choice = `return function choose(values, pass) {
-  const ${folds.map((k) => `g${k} = steps[${k}].load()`).join(", ")};
+  const ${folds.map((k) => `g${k} = pass.steps[${k}].load()`).join(", ")};
   const numbers = ${folds.map((k) => `g${k} !== undefined && typeof g${k}.state === "number"`).join(" && ")};
   if (numbers) ofNumbers(values, pass, ${held}); else loop(values, pass, ${held});
 };`;
@@ -192,7 +231,7 @@ start = 0; ${this.#reload()}`;
   /** Hands the local variables over. */
   #results(): string {
     const state = this.#each((step, k) => {
-      if (step.kind === "fold") return `${this.#ofNumbers ? "" : `if (has${k}) `}steps[${k}].save(a${k});`;
+      if (step.kind === "fold") return `${this.#ofNumbers ? "" : `if (has${k}) `}pass.steps[${k}].save(a${k});`;
       return step.kind === "filter" || step.kind === "flatMap" ? `pass.left[${k}] += c${k}; c${k} = 0;` : "";
     });
     const columns = this.#columns((name, field) => `${field} = ${name};`);

@@ -10,6 +10,8 @@ export interface Tracking {
 
 /** One batch on its way through a loop: what the loop leaves behind, and whom it tells. */
 export interface Pass {
+  /** The steps of this run: a loop may be shared by several, but not what their folds hold. */
+  readonly steps: readonly Step[];
   /** Results that have not left yet: the first `size` of it. */
   out: unknown[];
   size: number;

@@ -21,7 +21,7 @@ export class FusedRun implements Pass {
   children: number[][] = [];
   readonly left: number[];
   readonly #members: readonly Member[];
-  readonly #steps: readonly Step[];
+  readonly steps: readonly Step[];
   readonly #emit: Emit;
   readonly #makeLoop: LoopMaker;
   readonly #keepsEach: boolean;
@@ -40,12 +40,12 @@ export class FusedRun implements Pass {
 
   constructor(members: readonly Member[], emit: Emit, makeLoop: LoopMaker) {
     this.#members = members;
-    this.#steps = members.map(({ step }) => step);
+    this.steps = members.map(({ step }) => step);
     this.#emit = emit;
     this.#makeLoop = makeLoop;
-    this.#keepsEach = keepsEach(this.#steps);
-    this.#looksOn = looksOn(this.#steps);
-    this.#flatMaps = this.#steps.filter(({ kind }) => kind === "flatMap").length;
+    this.#keepsEach = keepsEach(this.steps);
+    this.#looksOn = looksOn(this.steps);
+    this.#flatMaps = this.steps.filter(({ kind }) => kind === "flatMap").length;
     this.left = members.map(() => 0);
     this.#failed = members.map(() => 0);
   }
@@ -99,7 +99,7 @@ export class FusedRun implements Pass {
     if (tracking.children) this.children = Array.from({ length: this.#flatMaps }, () => []);
     if (tracking === this.#tracking && this.#run !== undefined) return this.#run;
     this.#tracking = tracking;
-    this.#run = this.#loops.get(tracking) ?? this.#makeLoop(this.#steps, tracking);
+    this.#run = this.#loops.get(tracking) ?? this.#makeLoop(this.steps, tracking);
     this.#loops.set(tracking, this.#run);
     return this.#run;
   }
