@@ -316,7 +316,8 @@ export class Chain implements Actor {
 
   #push(link: Link, output: number, item: Item): boolean {
     const channels = link.routes.get(output);
-    if (channels === undefined) return true;
+    // Nobody takes late values: the window that has them says so.
+    if (channels === undefined) return output !== LATE;
     let open = false;
     for (const channel of channels) {
       channel.push(item);
