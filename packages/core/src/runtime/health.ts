@@ -19,26 +19,9 @@ function* reasonsOf(task: Task): Generator<string> {
   for (const chain of task.chains) {
     for (const { stage, vertex } of chain.links) {
       const waiting = stage.waiting?.();
-      if (waiting !== undefined) yield `"${vertex.id}": ${waiting}${slowest(task)}`;
+      if (waiting !== undefined) yield `"${vertex.id}": ${waiting}`;
     }
   }
   const checkpoint = task.coordinator?.waiting();
   if (checkpoint !== undefined) yield checkpoint;
-}
-
-/** The partition that holds the watermark back. */
-function slowest(task: Task): string {
-  let found: { source: string; partition: string; watermark: number } | undefined;
-  for (const source of task.sources) {
-    for (const { id, watermark, ended } of source.partitions()) {
-      if (!ended && (found === undefined || watermark < found.watermark))
-        found = { source: source.vertex.id, partition: id, watermark };
-    }
-  }
-  if (found === undefined || !(found.watermark < Number.POSITIVE_INFINITY)) return "";
-  const at =
-    found.watermark === Number.NEGATIVE_INFINITY
-      ? "has brought no event time yet"
-      : `is at ${new Date(found.watermark).toISOString()}`;
-  return `; partition ${found.partition} of "${found.source}" holds the watermark: it ${at}`;
 }

@@ -187,10 +187,6 @@ export class SourceDriver implements Actor {
     return positions;
   }
 
-  partitions(): readonly { readonly id: string; readonly watermark: number; readonly ended: boolean }[] {
-    return this.#partitions;
-  }
-
   close(): Promise<void> {
     this.#done = true;
     for (const { cancelRetry } of this.#partitions) cancelRetry();
