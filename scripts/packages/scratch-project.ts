@@ -4,9 +4,6 @@ import { command } from "./command.js";
 import { buildNativeModules } from "./native-modules.js";
 import { environmentOf, type NodeRelease } from "./node-release.js";
 
-/** What a user of a subpath installs beside us: here every entry is imported. */
-const OPTIONAL_PEERS = ["@platformatic/kafka@1.35.0"];
-
 /** A user's project outside the clone: the packed packages installed in it, nothing else of this repository. */
 export interface ScratchProject {
   readonly dir: string;
@@ -20,7 +17,7 @@ export function scratchProject(parent: string, node: NodeRelease, tarballs: read
   writeFileSync(join(dir, "package.json"), JSON.stringify(manifest));
   // engine-strict: an `engines` that refuses this Node.js, ours or a dependency's, is a failure here.
   const options = ["--no-package-lock", "--ignore-scripts", "--engine-strict", "--no-audit", "--no-fund"];
-  command("npm", ["install", ...options, "@types/node@20", ...OPTIONAL_PEERS, ...tarballs], {
+  command("npm", ["install", ...options, "@types/node@20", ...tarballs], {
     cwd: dir,
     env: environmentOf(node),
   });
