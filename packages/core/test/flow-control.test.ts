@@ -106,6 +106,32 @@ describe("backpressure", () => {
     expect(read).toBeGreaterThan(0);
   });
 
+  it("holds where values become many: a stalled sink lets few be made, and nothing is lost of them", async () => {
+    const source = testSource<number>({ batchSize: 1_024 });
+    for (let i = 0; i < 3_000; i++) source.push(i);
+    source.end();
+    let made = 0;
+    const lines = (n: number) => {
+      made += 500;
+      return Array.from({ length: 500 }, (_, i) => n * 500 + i);
+    };
+    const sink = testSink<number>("out");
+    sink.stall();
+    const options = virtualRun();
+    const many = from(source)
+      .map((n) => n)
+      .flatMap(lines)
+      .map((n) => n);
+    const run = topology("t", many.to(sink)).start(options);
+    await options.clock.settle();
+    expect(made).toBeLessThan(4 * MAX_CHANNEL_VALUES);
+    sink.release();
+    await run.done;
+    expect(made).toBe(1_500_000);
+    expect(sink.values).toHaveLength(1_500_000);
+    expect(sink.values.every((value, i) => value === i)).toBe(true);
+  });
+
   it("is by bytes where the source says how many", async () => {
     const source = counted(10, 100_000);
     const read = await readUntilStill(source, [from(source).to(stalled("stalled", { size: 10 }))]);
@@ -465,15 +491,36 @@ describe("a sink", () => {
     await run.done.catch(() => {});
   });
 
-  it("lets a barrier through behind any number of watermarks, though nothing is written", async () => {
+  it("lets a barrier through behind any number of watermarks that came during a flush, though nothing is written", async () => {
     const source = testSource<number>({ batchSize: 1, commits: true });
-    const sink = testSink<number>("out");
+    let release = (): void => {};
+    const sink: Sink<number> = {
+      name: "out",
+      writes: "append",
+      connect: async () => ({
+        open: async () => ({
+          write: async () => {},
+          flush: (epoch) =>
+            epoch > 1
+              ? Promise.resolve()
+              : new Promise<void>((resolve) => {
+                  release = resolve;
+                }),
+          close: async () => {},
+        }),
+        close: async () => {},
+      }),
+    };
     const options = virtualRun();
     const timed = from(source).eventTime((n) => n);
     const run = topology("t", timed.filter(() => false).to(sink)).start(options);
-    for (let i = 0; i < 100; i++) source.push(i * 1_000);
+    source.push(0);
     await options.clock.advance("5s");
-    expect(source.committedPositions.get("0")).toBe("100");
+    for (let i = 1; i < 100; i++) source.push(i * 1_000);
+    await options.clock.settle();
+    release();
+    await options.clock.advance("5s");
+    expect(source.commits.map(({ positions }) => positions.get("0"))).toEqual(["1", "100"]);
     run.abort();
     await run.done.catch(() => {});
   });

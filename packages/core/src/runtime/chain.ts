@@ -4,6 +4,7 @@ import { ChainTimers } from "./chain-timers.js";
 import type { Channel } from "./channel.js";
 import type { Inbox, Incoming } from "./inbox.js";
 import type { Link } from "./link.js";
+import { Pieces } from "./pieces.js";
 import type { Actor, Scheduler } from "./scheduler.js";
 
 /** What a chain tells the task. */
@@ -27,6 +28,8 @@ export class Chain implements Actor {
   readonly links: readonly Link[];
   readonly inbox: Inbox;
   readonly #scheduler: Scheduler;
+  /** Where one of its operators may make several values of one. */
+  readonly #pieces: Pieces | undefined;
   readonly #listener: ChainListener;
   readonly #channels: readonly Channel[];
   /** Those that carry what the chain is for: while one of them is open it goes on. Late values and dead letters alone do not keep it. */
@@ -46,6 +49,7 @@ export class Chain implements Actor {
     this.links = links;
     this.inbox = inbox;
     this.#scheduler = scheduler;
+    this.#pieces = links.some(({ vertex }) => vertex.spec.origins === "derive") ? new Pieces() : undefined;
     this.#timers = new ChainTimers(links, clock, () => scheduler.ready(this));
     this.#listener = listener;
     this.#channels = links.flatMap((link) => [...link.routes.values()].flat());
@@ -68,7 +72,8 @@ export class Chain implements Actor {
 
   /** It has something to do and does it not, though nobody below is in its way. */
   get holding(): boolean {
-    return this.#draining || (this.inbox.waiting && !this.#channels.some((channel) => channel.full));
+    const waiting = this.inbox.waiting || this.#pieces?.rest !== undefined;
+    return this.#draining || (waiting && !this.#channels.some((channel) => channel.full));
   }
 
   /** After restore: stages may emit what they must before the first item. */
@@ -92,13 +97,23 @@ export class Chain implements Actor {
       if (this.#blocked() && !this.#overdraws()) return false;
       if (this.#overdrawn) this.#catchUp();
       if (this.#timers.run()) continue;
-      const incoming = this.inbox.next(this.#acceptsInput);
+      const incoming = this.#next();
       if (incoming === undefined) return false;
       this.#scheduler.progress++;
       this.moved++;
       this.#process(incoming);
     }
     return true;
+  }
+
+  /** The next thing to take; a batch in pieces, where its values may become many. */
+  #next(): Incoming | undefined {
+    const pieces = this.#pieces;
+    if (pieces === undefined) return this.inbox.next(this.#acceptsInput);
+    const { rest } = pieces;
+    if (rest !== undefined && !this.#acceptsInput(rest.input)) return undefined;
+    const incoming = rest === undefined ? this.inbox.next(this.#acceptsInput) : ({ kind: "batch", ...rest } as const);
+    return incoming?.kind === "batch" ? { ...incoming, batch: pieces.cut(incoming.batch, incoming.input) } : incoming;
   }
 
   /** Emits from a link: to the next one, or to the channels of that output. */
@@ -155,6 +170,7 @@ export class Chain implements Actor {
   close(): void {
     this.#ended = true;
     this.#timers.close();
+    this.#pieces?.clear();
     this.inbox.close();
   }
 
@@ -200,6 +216,7 @@ export class Chain implements Actor {
       case "batch":
         head.counters.in += incoming.batch.values.length;
         head.onBatch(incoming.batch, head.emit, incoming.input);
+        this.#pieces?.learn();
         break;
       case "watermark":
         this.#watermark(0, incoming.time, incoming.idle);
@@ -318,6 +335,7 @@ export class Chain implements Actor {
     const channels = link.routes.get(output);
     // Nobody takes late values: the window that has them says so.
     if (channels === undefined) return output !== LATE;
+    if (item.kind === "batch") this.#pieces?.made(item.values.length);
     let open = false;
     for (const channel of channels) {
       channel.push(item);
