@@ -234,6 +234,53 @@ describe("an epoch", () => {
     }
   });
 
+  it("does not wait for a batch to fill: a sink writes what it has", async () => {
+    const store = recordingStore();
+    const source = testSource<number>({ name: "in" });
+    const sink = testSink<number>("out", { batch: { size: 100, within: "1h" } });
+    const options = checkpointed(store);
+    const run = topology("t", from(source).to(sink)).start(options);
+    push(source, 1, 2);
+    await options.clock.advance("1s");
+    expect([sink.values, store.commits.length]).toEqual([[1, 2], 1]);
+    run.abort();
+    await run.done.catch(() => {});
+  });
+
+  it("that was given up holds nobody up any more: a sink goes on beside a write that hangs", async () => {
+    const store = recordingStore();
+    const source = testSource<number>({ name: "in" });
+    const written: number[] = [];
+    const sink: Sink<number> = {
+      name: "out",
+      writes: "append",
+      batch: { size: 1 },
+      concurrency: 2,
+      connect: async () => ({
+        open: async () => ({
+          write: async (values) => {
+            if (values[0] === 1) await new Promise(() => {});
+            written.push(...values);
+          },
+          close: async () => {},
+        }),
+        close: async () => {},
+      }),
+    };
+    const options = checkpointed(store);
+    const run = topology("t", from(source).to(sink, { order: "any" })).start(options);
+    push(source, 1, 2);
+    await options.clock.advance("2s");
+    push(source, 3, 4);
+    await options.clock.advance("1s");
+    expect(written).toEqual([2]);
+    await options.clock.advance("11s");
+    expect(options.logger).toMatchObject({ warnings: ["checkpoint abandoned"] });
+    expect(written).toEqual([2, 3, 4]);
+    run.abort();
+    await run.done.catch(() => {});
+  });
+
   it("is not counted against the next ones when it was slow once in a while", async () => {
     const store = recordingStore();
     const source = testSource<number>({ name: "in" });
@@ -454,6 +501,15 @@ describe("without a store", () => {
     const second = testSink<number>("out");
     await topology("t", from(source).to(second)).run(virtualRun());
     expect(second.values).toEqual([5]);
+  });
+
+  it("a source of which nothing has been read commits nothing", async () => {
+    const source = testSource<number>({ name: "in", commits: true });
+    const options = virtualRun();
+    const run = topology("t", from(source).to(testSink("out"))).start(options);
+    await options.clock.advance("1m");
+    await run.stop();
+    expect(source.commits).toEqual([]);
   });
 
   it("stop() commits what was written, and writes nothing behind that", async () => {

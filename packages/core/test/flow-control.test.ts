@@ -93,6 +93,15 @@ describe("backpressure", () => {
       ],
     ],
     [
+      "the dead-letter target of a sink",
+      3,
+      (s, sink) => {
+        const refusing = testSink<number>("refusing", { batch: { size: 10 } });
+        refusing.failNext(10_000, { class: "poison", code: "E_X", message: "no" });
+        return [s.to(refusing, { onError: sink })];
+      },
+    ],
+    [
       "an async function that never answers",
       2,
       (s) => [s.mapAsync(() => new Promise(() => {}), { concurrency: 4 }).to(testSink("free"))],

@@ -259,13 +259,13 @@ export class Coordinator {
     if (++this.#failures >= MAX_FAILURES) this.#parts.failed(this.#store.lastFailure);
   }
 
-  /** Who has not passed the barrier: who has it or work before it and does not go on, the most downstream first; those above it only wait. */
+  /** Who has not passed the barrier: who has it, or work before it, and does not go on though nobody below is in the way. */
   #holder(epoch: Epoch): string {
     const sources = this.#parts.sources.filter((driver) => !driver.ended && !epoch.sources.has(driver));
     const chains = this.#parts.chains.filter((chain) => !chain.ended && !epoch.chains.has(chain));
     const sinks = this.#parts.sinks.filter((driver) => !driver.ended && !epoch.sinks.has(driver));
     const sink = sinks.find(({ holding }) => holding);
-    const chain = [...chains].reverse().find(({ holding }) => holding) ?? chains[0];
+    const chain = chains.find(({ holding }) => holding) ?? chains[0];
     const holder = sources[0]?.vertex ?? sink?.vertex ?? chain?.links[0]?.vertex ?? sinks[0]?.vertex;
     return holder?.id ?? "nobody";
   }
