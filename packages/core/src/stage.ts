@@ -216,6 +216,8 @@ export interface StageContext {
   /** Ends with the run. */
   readonly signal: AbortSignal;
   readonly counters: OperatorCounters;
+  /** False: nobody below reads ids, so a stage that makes new ones need not. */
+  readonly wantsIds?: boolean;
   /** The combined watermark at this operator's input, -Infinity before the first. */
   readonly watermark: () => number;
   /**

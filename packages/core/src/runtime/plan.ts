@@ -19,6 +19,8 @@ export interface Plan {
   readonly channels: readonly Edge[];
   /** Sources whose values' origins somebody below reads. */
   readonly withOrigins: ReadonlySet<string>;
+  /** Vertices at or below which ids are read. */
+  readonly idReaders: ReadonlySet<string>;
   /** The source above each event-time operator. */
   readonly timedSource: ReadonlyMap<string, string>;
 }
@@ -38,13 +40,16 @@ export function planGraph(graph: Graph): Plan {
     chain.push(vertex);
     chainOf.set(vertex.id, chain);
   }
+  const sources = graph.vertices.filter((vertex) => vertex.type === "source");
+  const idReaders = findIdReaders(graph, byId);
   return {
     graph,
-    sources: graph.vertices.filter((vertex) => vertex.type === "source"),
+    sources,
     sinks: graph.vertices.filter((vertex) => vertex.type === "sink"),
     chains,
     channels: graph.edges.filter((edge) => !inside.has(edge)),
-    withOrigins: findOriginReaders(graph, byId),
+    withOrigins: new Set(sources.filter(({ id }) => idReaders.has(id)).map(({ id }) => id)),
+    idReaders,
     timedSource: findTimedSources(graph, byId),
   };
 }
@@ -62,8 +67,8 @@ function followed(graph: Graph, byId: ReadonlyMap<string, Vertex>, vertex: Opera
     : undefined;
 }
 
-/** From the end of the graph upwards: whose values are read with their origins somewhere below. */
-function findOriginReaders(graph: Graph, byId: ReadonlyMap<string, Vertex>): Set<string> {
+/** From the end of the graph upwards: at or below which vertices ids are read. */
+function findIdReaders(graph: Graph, byId: ReadonlyMap<string, Vertex>): Set<string> {
   const wanted = new Set<string>();
   for (const vertex of [...graph.vertices].reverse()) {
     const below = outputsOf(graph, vertex.id);
@@ -74,9 +79,7 @@ function findOriginReaders(graph: Graph, byId: ReadonlyMap<string, Vertex>): Set
     if (reads || below.some((edge) => edge.output === ERROR || wanted.has((byId.get(edge.to) as Vertex).id)))
       wanted.add(vertex.id);
   }
-  return new Set(
-    graph.vertices.filter((vertex) => vertex.type === "source" && wanted.has(vertex.id)).map(({ id }) => id),
-  );
+  return wanted;
 }
 
 function findTimedSources(graph: Graph, byId: ReadonlyMap<string, Vertex>): Map<string, string> {

@@ -25,6 +25,7 @@ export function stageContext(
   vertex: OperatorVertex,
   counters: OperatorCounters,
   place: number,
+  wantsIds: boolean,
   chain: () => Chain,
 ): StageContext {
   const { topology, clock, random, logger, signal, scheduler } = world;
@@ -36,6 +37,7 @@ export function stageContext(
     logger,
     signal,
     counters,
+    wantsIds,
     watermark: () => chain().links[place]?.watermark ?? Number.NEGATIVE_INFINITY,
     fail: (error, batch, index, attempts = 1) => {
       const origin = batch.origins?.[index];

@@ -177,11 +177,12 @@ export class Task {
   }
 
   #buildChain(vertices: readonly OperatorVertex[]): void {
-    const { scheduler, clock, metrics } = this.#parts;
+    const { scheduler, clock, metrics, plan } = this.#parts;
     const holder: { chain?: Chain } = {};
     const links = vertices.map((vertex, place): Link => {
       const counters = metrics.counters(vertex.id);
-      const context = stageContext(this.#world(), vertex, counters, place, () => holder.chain as Chain);
+      const wantsIds = plan.idReaders.has(vertex.id);
+      const context = stageContext(this.#world(), vertex, counters, place, wantsIds, () => holder.chain as Chain);
       const stage = vertex.spec.make(context);
       return {
         vertex,

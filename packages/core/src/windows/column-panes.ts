@@ -111,23 +111,16 @@ export class ColumnPanes<T, A> implements PaneStore<T, A> {
     const only = blocks.length === 1 ? (blocks[0] as PaneBlock) : undefined;
     const rows = only === undefined ? this.#addUp(blocks) : only.rows;
     if (rows === undefined) return false;
+    const { results } = this.#host;
     const fireRow = (id: number, slot: number): void => {
       const key = this.#ids.keyOf(id);
-      const extra = extras?.get(key);
-      if (extra === undefined) {
-        this.#host.push(this.#numbers.result(rows, slot * this.#width), key, window, timing, 0);
-        return;
-      }
-      extras?.delete(key);
-      const held = this.#merge(
-        this.#merge(this.#content.init(), this.#numbers.unpack(rows, slot * this.#width) as A),
-        extra,
-      );
-      this.#host.fire(held, key, window, timing, 0);
+      if (extras?.has(key) === true) return;
+      results.push(key, this.#numbers.result(rows, slot * this.#width), timing, 0);
     };
+    results.of(window, window.end - 1);
     if (only !== undefined) only.each(fireRow);
     else for (let id = 0; id < this.#ids.size; id++) if ((rows[id * this.#width] as number) > 0) fireRow(id, id);
-    for (const [key, held] of extras ?? []) this.#host.fire(held, key, window, timing, 0);
+    for (const key of extras?.keys() ?? []) this.fireOne(key, window, timing, 0);
     return true;
   }
 

@@ -92,8 +92,12 @@ class Subject {
   }
 
   #host(): PaneHost<unknown> {
-    const push: PaneHost<unknown>["push"] = (value, key, { start }, _timing, firing) => {
+    let start = Number.NaN;
+    const push = (key: Key | undefined, value: unknown, _timing: unknown, firing: number): void => {
       this.fired.push(JSON.stringify([start, key, value, firing]));
+    };
+    const of = (window: { readonly start: number }): void => {
+      start = window.start;
     };
     return {
       keyOf: (batch, place) => batch.keys?.[place],
@@ -105,9 +109,11 @@ class Subject {
         this.begun.push(key);
       },
       checkLimit: () => {},
-      push,
-      fire: (accumulator, key, window, timing, firing) =>
-        push(content.result(accumulator, key, window.start, window.end), key, window, timing, firing),
+      results: { of, push },
+      fire: (accumulator, key, window, timing, firing) => {
+        of(window);
+        push(key, content.result(accumulator, key, window.start, window.end), timing, firing);
+      },
       encode: (_stamp, state) => codec.encode(state),
     };
   }

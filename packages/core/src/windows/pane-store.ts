@@ -1,5 +1,6 @@
 import type { Key } from "../element.js";
 import type { Batch, StateChange } from "../stage.js";
+import type { ResultWriter } from "./results.js";
 import type { TimeSpan, Windowed } from "./window.js";
 
 /** What became of a value: it was added; the user's function failed on it; or it does not fit, and a general store has to take it. */
@@ -14,9 +15,10 @@ export interface PaneHost<A> {
   /** A piece of state begins with a value; `key` is undefined where the key is known already. */
   begin(piece: { readonly accumulator: A } | undefined, key: Key | undefined, batch: Batch, place: number): void;
   checkLimit(accumulator: A, key: Key | undefined): void;
-  /** A result of an accumulator, or one that is there. */
+  /** Where results that are there go. */
+  readonly results: Pick<ResultWriter, "of" | "push">;
+  /** A result of an accumulator. */
   fire(accumulator: A, key: Key | undefined, window: TimeSpan, timing: Timing, firing: number): void;
-  push(value: unknown, key: Key | undefined, window: TimeSpan, timing: Timing, firing: number): void;
   encode(stamp: number, state: unknown): Uint8Array;
 }
 

@@ -173,8 +173,7 @@ export class PaneWindows<T, A> extends WindowStage<T, A> {
       begin: (piece, key, batch, place) => this.begin(piece, key, batch, place),
       checkLimit: (accumulator, key) => this.checkLimit(accumulator, key),
       fire: (accumulator, key, window, timing, firing) => this.fire(accumulator, key, window, timing, firing),
-      push: (value, key, { start, end }, timing, firing) =>
-        this.results.push({ key, start, end, timing, firing, replaces: undefined, time: end - 1 }, value),
+      results: this.results,
       encode: (stamp, state) => this.encodePiece(stamp, state),
     };
   }

@@ -3,17 +3,7 @@ import { Batch, type Emit, MAX_BATCH } from "../stage.js";
 import { keyText } from "../state/codec.js";
 import type { TimeSpan, Windowed } from "./window.js";
 
-/** One result, before it is a value. */
-export interface Firing {
-  readonly key: Key | undefined;
-  readonly start: number;
-  readonly end: number;
-  readonly timing: Windowed<unknown, unknown>["timing"];
-  readonly firing: number;
-  readonly replaces: readonly TimeSpan[] | undefined;
-  /** NaN: it has none. */
-  readonly time: number;
-}
+type Timing = Windowed<unknown, unknown>["timing"];
 
 /**
  * What a result is as a value: "windowed" with its window, "bare" alone, or "spread": a list whose values leave one by one. Values of a
@@ -43,11 +33,12 @@ export class ResultWriter {
   #keys: Key[] = [];
   #origins: Origin[] = [];
   #timed = true;
-  /** The last window and its text: all keys of a window fire together and share it. */
+  /** The window whose results are pushed: all its keys fire together, and share it and its text. */
   #window: TimeSpan = { start: Number.NaN, end: Number.NaN };
   #offset = "";
+  #time = Number.NaN;
 
-  /** `identified` false: values are combined in no replayable way, so they have no ids. */
+  /** `identified` false: values are combined in no replayable way, so they have no ids, or nobody reads them. */
   constructor(options: {
     readonly operator: string;
     readonly keyed: boolean;
@@ -65,23 +56,26 @@ export class ResultWriter {
     this.#emit = emit;
   }
 
-  push(fired: Firing, value: unknown): void {
-    if (fired.start !== this.#window.start || fired.end !== this.#window.end) {
-      this.#window = { start: fired.start, end: fired.end };
-      this.#offset = `${fired.start}-${fired.end}`;
-    }
-    if (this.#shape === "spread") {
-      for (const one of value as readonly Identified[]) this.#add(fired, one.value, one.origin);
-    } else {
-      const { key, timing, firing, replaces } = fired;
+  /** The results that follow are of this window, and have this event time (NaN: none). */
+  of({ start, end }: TimeSpan, time: number): void {
+    this.#time = time;
+    if (start === this.#window.start && end === this.#window.end) return;
+    this.#window = { start, end };
+    this.#offset = `${start}-${end}`;
+  }
+
+  push(key: Key | undefined, value: unknown, timing: Timing, firing: number, replaces?: readonly TimeSpan[]): void {
+    if (this.#shape === "windowed") {
       const window = this.#window;
       const result =
-        this.#shape === "bare"
-          ? value
-          : replaces === undefined || replaces.length === 0
-            ? { key, window, value, timing, firing }
-            : { key, window, value, timing, firing, replaces };
-      this.#add(fired, result, this.#identified ? this.#origin(fired) : undefined);
+        replaces === undefined || replaces.length === 0
+          ? { key, window, value, timing, firing }
+          : { key, window, value, timing, firing, replaces };
+      this.#add(key, result, this.#identified ? this.#origin(key, firing) : undefined);
+    } else if (this.#shape === "bare") {
+      this.#add(key, value, this.#identified ? this.#origin(key, firing) : undefined);
+    } else {
+      for (const one of value as readonly Identified[]) this.#add(key, one.value, one.origin);
     }
   }
 
@@ -91,11 +85,11 @@ export class ResultWriter {
     while (this.#values.length > 0) this.#leave(emit);
   }
 
-  #add(fired: Firing, value: unknown, origin: Origin | undefined): void {
+  #add(key: Key | undefined, value: unknown, origin: Origin | undefined): void {
     this.#values.push(value);
-    this.#times.push(fired.time);
-    if (Number.isNaN(fired.time)) this.#timed = false;
-    if (this.#keyed) this.#keys.push(fired.key as Key);
+    this.#times.push(this.#time);
+    if (Number.isNaN(this.#time)) this.#timed = false;
+    if (this.#keyed) this.#keys.push(key as Key);
     if (origin !== undefined) this.#origins.push(origin);
     if (this.#emit !== undefined && this.#values.length >= MAX_BATCH) this.#leave(this.#emit);
   }
@@ -119,7 +113,7 @@ export class ResultWriter {
     emit(rest ? whole.slice(0, count) : whole);
   }
 
-  #origin({ key, firing }: Firing): Origin {
+  #origin(key: Key | undefined, firing: number): Origin {
     const partition = key === undefined ? "" : keyText(key);
     const origin = { source: this.#operator, partition, offset: this.#offset, index: "" };
     return firing === 0 ? origin : { ...origin, firing };

@@ -44,7 +44,7 @@ export abstract class WindowStage<T, A> implements Stage {
       operator: context.operator,
       keyed: setup.keyed,
       shape: setup.shape,
-      identified: setup.keyed || setup.clock !== "count",
+      identified: context.wantsIds !== false && (setup.keyed || setup.clock !== "count"),
     });
     this.#usesClock = setup.clock === "processing" || setup.plan.early?.by === "processing";
     this.#codec = jsonCodec(setup.where);
@@ -208,7 +208,8 @@ export abstract class WindowStage<T, A> implements Stage {
       return;
     }
     if (this.setup.spread !== undefined) value = this.#spread(value as readonly Pair[], key, { start, end }, firing);
-    this.results.push({ key, start, end, timing, firing, replaces: more.replaces, time: more.time ?? end - 1 }, value);
+    this.results.of(window, more.time ?? end - 1);
+    this.results.push(key, value, timing, firing, more.replaces);
   }
 
   protected failResult(error: unknown, key: Key | undefined, { end }: TimeSpan, what: unknown): void {
