@@ -11,7 +11,6 @@ import type { Actor, Scheduler } from "./scheduler.js";
 export interface ChainListener {
   chainPassed(chain: Chain, epoch: number): void;
   chainEnded(chain: Chain): void;
-  isAbandoned(epoch: number): boolean;
 }
 
 /** Pieces of work before another actor has its turn. */
@@ -268,9 +267,7 @@ export class Chain implements Actor {
       this.#pass(epoch);
       return;
     }
-    this.#drain(head.onBarrier(), () => {
-      if (!this.#listener.isAbandoned(epoch)) this.#pass(epoch);
-    });
+    this.#drain(head.onBarrier(), () => this.#pass(epoch));
   }
 
   #pass(epoch: number): void {

@@ -160,7 +160,7 @@ export class Inbox {
     let epoch: number | undefined;
     for (const input of this.#inputs) {
       if (input.barrier !== undefined) epoch = input.barrier;
-      else if (input.ended === "no" || !input.channel.empty) return undefined;
+      else if (input.ended === "no") return undefined;
     }
     if (epoch === undefined) return undefined;
     for (const input of this.#inputs) input.barrier = undefined;

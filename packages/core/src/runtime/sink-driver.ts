@@ -17,7 +17,6 @@ export interface SinkListener {
   /** Every value before the barrier has its final outcome, and the writer has flushed. */
   sinkPassed(driver: SinkDriver, epoch: number, commit: SinkCommit | undefined): void;
   sinkEnded(driver: SinkDriver, epoch: number, commit: SinkCommit | undefined): void;
-  isAbandoned(epoch: number): boolean;
   /** The epoch a flush at the end belongs to. */
   endEpoch(driver: SinkDriver): number;
 }
@@ -282,7 +281,7 @@ export class SinkDriver implements Actor {
         if (this.#ended) return;
         if (mark.kind === "barrier") {
           listener.sinkPassed(this, mark.epoch, commit);
-          if (!listener.isAbandoned(mark.epoch)) this.#pushError({ kind: "barrier", epoch: mark.epoch });
+          this.#pushError({ kind: "barrier", epoch: mark.epoch });
         } else {
           this.#pushError({ kind: "end", how: mark.how });
           this.close();

@@ -200,7 +200,6 @@ export class Task {
     holder.chain = new Chain(links, this.#inbox((vertices[0] as OperatorVertex).id), scheduler, clock, {
       chainPassed: (chain, epoch) => this.#coordinator?.chainPassed(chain, epoch),
       chainEnded: () => this.#coordinator?.ended(),
-      isAbandoned: (epoch) => this.#coordinator?.isAbandoned(epoch) === true,
     });
     this.#chains.push(holder.chain);
   }
@@ -250,7 +249,6 @@ export class Task {
           this.#coordinator?.sinkPassed(driver, epoch, commit),
         sinkEnded: (driver: SinkDriver, epoch: number, commit: SinkCommit | undefined) =>
           this.#sinkEnded(driver, epoch, commit),
-        isAbandoned: (epoch: number) => this.#coordinator?.isAbandoned(epoch) === true,
         endEpoch: (driver: SinkDriver) => this.#coordinator?.endEpoch(driver) ?? 0,
       };
       const world = { topology, clock, random, signal, scheduler, counters: metrics.counters(vertex.id), listener };
