@@ -180,6 +180,18 @@ describe("eventTime", () => {
     expect(story(h)).toEqual([]);
   });
 
+  it("stays idle when an idle partition is assigned again, and is not when a new one is", () => {
+    const h = harness({ idleTimeout: 10 });
+    status(h, "a", "assigned");
+    send(h, "a", 5);
+    status(h, "a", "caughtUp");
+    h.set(10);
+    status(h, "a", "assigned");
+    expect(story(h)).toEqual(["5", "W4", "W4 idle"]);
+    status(h, "b", "assigned");
+    expect(story(h)).toEqual(["W4"]);
+  });
+
   it("when all were idle, follows the one that comes back, also if it was ahead of the merged watermark", () => {
     const h = harness({ idleTimeout: 10 });
     status(h, "a", "assigned");

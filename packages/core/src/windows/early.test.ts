@@ -218,6 +218,39 @@ describe("early results", () => {
     expect(values()).toEqual(["a 0-25 4 early"]);
   });
 
+  it("of sessions that join come when the first of them was due", () => {
+    const { h, values, at } = clocked(session({ gap: 10 }), { early: { every: 10 } });
+    at(100, "a", 0);
+    at(104, "a", 15);
+    at(106, "a", 8);
+    h.set(109);
+    expect(values()).toEqual([]);
+    h.set(110);
+    expect(values()).toEqual(["a 0-25 3 early"]);
+    at(111, "a", 40);
+    at(113, "a", 25);
+    at(114, "a", 33);
+    h.set(120);
+    expect(values()).toEqual([]);
+    h.set(121);
+    expect(values()).toEqual(["a 0-50 6 early"]);
+  });
+
+  it("of sessions are due again after a restart", () => {
+    const { h, values, at } = clocked(session({ gap: 10 }), { early: { every: 7, clock: "event" } });
+    at(1, "a", 3);
+    h.restart();
+    h.watermark(9);
+    expect(values()).toEqual([]);
+    h.watermark(10);
+    expect(values()).toEqual(["a 3-13 1 early"]);
+    const clock = clocked(session({ gap: 10 }), { early: { every: 7 } });
+    clock.at(1, "a", 3);
+    clock.h.restart();
+    clock.h.set(8);
+    expect(clock.values()).toEqual(["a 3-13 1 early"]);
+  });
+
   it("of sessions follow their start when that moves", () => {
     const { h, values } = clocked(session({ gap: 10 }), { early: { every: 7, clock: "event" } });
     h.send([0], { key: "a", time: 5 });

@@ -210,6 +210,73 @@ describe("pane stores", () => {
     expect(subject.begun.filter((key) => key === "k0-0")).toHaveLength(2);
   });
 
+  it("by numbers keep keys in use apart from those whose numbers are given away", () => {
+    const subject = columns();
+    subject.put(0, Number.NEGATIVE_INFINITY, "stays", 1);
+    subject.put(99, Number.NEGATIVE_INFINITY, "stays", 2);
+    for (let pane = 0; pane < 20; pane++) {
+      for (let i = 0; i < 300; i++) subject.put(pane, Number.NEGATIVE_INFINITY, `k${pane}-${i}`, 1);
+      subject.store.free(pane + 1);
+    }
+    for (let i = 0; i < 3_000; i++) subject.put(99, Number.NEGATIVE_INFINITY, `new${i}`, 1);
+    subject.fire(99);
+    expect(subject.fired).toHaveLength(3_001);
+    expect(subject.fired).toContain(JSON.stringify([99, "stays", { n: 1, sum: 2, high: 2 }, 0]));
+  });
+
+  it("know what was saved when a pane of few keys becomes one of many, and when it grows", () => {
+    for (const [before, after] of [
+      [10, 60],
+      [60, 2_000],
+      [600, 3_000],
+    ] as const) {
+      const subject = columns();
+      for (let i = 0; i < before; i++) subject.put(0, Number.NEGATIVE_INFINITY, `k${i}`, 1);
+      subject.snapshot();
+      subject.commit();
+      for (let i = before; i < after; i++) subject.put(0, Number.NEGATIVE_INFINITY, `k${i}`, 1);
+      subject.fire(0);
+      expect(subject.fired).toHaveLength(after);
+      subject.store.free(1);
+      expect(subject.store.changes()).toHaveLength(before);
+    }
+  });
+
+  it("save what an abandoned epoch held with the next one", () => {
+    for (const subject of [columns(), objects()]) {
+      subject.put(0, Number.NEGATIVE_INFINITY, "a", 1);
+      subject.snapshot();
+      subject.put(0, Number.NEGATIVE_INFINITY, "b", 1);
+      subject.snapshot();
+      subject.commit();
+      expect(subject.saved.size).toBe(2);
+    }
+  });
+
+  it("by numbers lose nothing when numbers that do not fit make objects of them", () => {
+    const subject = columns();
+    subject.put(0, Number.NEGATIVE_INFINITY, "gone", 1);
+    subject.put(1, Number.NEGATIVE_INFINITY, "saved", 1);
+    subject.snapshot();
+    subject.commit();
+    subject.store.free(1);
+    subject.put(1, Number.NEGATIVE_INFINITY, "new", 1);
+    subject.put(1, Number.NEGATIVE_INFINITY, "saved", 2);
+    subject.put(1, -2, "new", 5);
+    for (const value of [1e16, 1e-9, 1]) subject.put(1, Number.NEGATIVE_INFINITY, "far", value);
+    expect(subject.store).toBeInstanceOf(ObjectPanes);
+    subject.snapshot();
+    subject.commit();
+    subject.restart();
+    expect(subject.saved.size).toBe(4);
+    subject.fire(-2);
+    expect(subject.fired.map((text) => JSON.parse(text)).sort()).toEqual([
+      [-2, "far", { n: 3, sum: 1e16 + 2, high: 1e16 }, 0],
+      [-2, "new", { n: 2, sum: 6, high: 5 }, 0],
+      [-2, "saved", { n: 2, sum: 3, high: 2 }, 0],
+    ]);
+  });
+
   it("by numbers keep those that do", () => {
     const subject = columns();
     for (let pane = 0; pane < 100; pane++) {

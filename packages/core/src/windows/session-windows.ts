@@ -139,34 +139,53 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
     const end = time + this.#gapMs;
     const { latenessMs } = this.setup.plan;
     const owner = this.#keys.get(key);
-    const touched: Session<A>[] = [];
-    for (const session of owner?.list ?? [])
-      if (session.start <= end && session.end >= time && session.end - 1 + latenessMs > behind) touched.push(session);
-    if (touched.length === 0) {
+    let session: Session<A> | undefined;
+    let several: Session<A>[] | undefined;
+    for (const other of owner?.list ?? []) {
+      if (other.start > end || other.end < time || other.end - 1 + latenessMs <= behind) continue;
+      if (session === undefined) session = other;
+      else if (several === undefined) several = [session, other];
+      else several.push(other);
+    }
+    if (session === undefined) {
       if (end - 1 + latenessMs <= behind) this.late.add(batch, place, time, behind, [{ start: time, end }]);
       else this.#addFirst(batch, place, time, key, owner, input);
-      return;
+    } else if (several === undefined) {
+      this.#addTo(session, batch, place, time, behind, input);
+    } else {
+      this.#bridge(several, batch, place, time, behind, input);
     }
-    const { content } = this.setup;
-    const [session, ...others] = touched.sort((left, right) => left.start - right.start) as [
-      Session<A>,
-      ...Session<A>[],
-    ];
+  }
+
+  #addTo(session: Session<A>, batch: Batch<T>, place: number, time: number, behind: number, input: number): void {
     try {
-      // A value that bridges sessions must not join them if it fails, so it is an accumulator of its own first.
-      if (others.length === 0) session.accumulator = content.add(session.accumulator, batch, place, time, input);
-      else this.#join(session, others, content.add(content.init(), batch, place, time, input), behind);
+      session.accumulator = this.setup.content.add(session.accumulator, batch, place, time, input);
     } catch (error) {
       this.context.fail(error, batch, place);
       return;
     }
-    const last = Math.max(end, ...touched.map((one) => one.end));
-    if (time < session.start || last > session.end) {
-      this.#leave(session, behind);
-      session.start = Math.min(session.start, time);
-      session.end = last;
-    }
+    this.#grow(session, time, time + this.#gapMs, behind);
     this.#added(session);
+  }
+
+  /** A value that bridges sessions must not join them if it fails, so it is an accumulator of its own first. */
+  #bridge(sessions: Session<A>[], batch: Batch<T>, place: number, time: number, behind: number, input: number): void {
+    const { content } = this.setup;
+    const [into, ...others] = sessions.sort((left, right) => left.start - right.start) as [Session<A>, ...Session<A>[]];
+    try {
+      const value = content.add(content.init(), batch, place, time, input);
+      let { accumulator } = into;
+      for (const other of others) accumulator = this.#merge(accumulator, other.accumulator);
+      into.accumulator = this.#merge(accumulator, value);
+    } catch (error) {
+      this.context.fail(error, batch, place);
+      return;
+    }
+    const end = Math.max(time + this.#gapMs, ...sessions.map((session) => session.end));
+    for (const other of others) this.#take(into, other, behind);
+    this.resumeEarly(into);
+    this.#grow(into, time, end, behind);
+    this.#added(into);
   }
 
   #addFirst(
@@ -193,20 +212,21 @@ export class SessionWindows<T, A> extends WindowStage<T, A> {
     this.#added(session);
   }
 
-  /** Sessions that a value bridges become one: the one that begins first takes the others in, and the value. */
-  #join(into: Session<A>, others: readonly Session<A>[], value: A, behind: number): void {
-    let { accumulator } = into;
-    for (const other of others) accumulator = this.#merge(accumulator, other.accumulator);
-    into.accumulator = this.#merge(accumulator, value);
-    for (const other of others) {
-      into.added += other.added;
-      this.#leave(other, behind);
-      into.replaces.push(...other.replaces);
-      if (other.dueAt !== undefined && (into.dueAt === undefined || other.dueAt < into.dueAt)) into.dueAt = other.dueAt;
-      other.gone = true;
-      into.owner.list.splice(into.owner.list.indexOf(other), 1);
-    }
-    this.resumeEarly(into);
+  /** A session is taken into another one, but for its accumulator. */
+  #take(into: Session<A>, other: Session<A>, behind: number): void {
+    this.#leave(other, behind);
+    into.replaces.push(...other.replaces);
+    into.added += other.added;
+    if (other.dueAt !== undefined && (into.dueAt === undefined || other.dueAt < into.dueAt)) into.dueAt = other.dueAt;
+    other.gone = true;
+    into.owner.list.splice(into.owner.list.indexOf(other), 1);
+  }
+
+  #grow(session: Session<A>, start: number, end: number, behind: number): void {
+    if (start >= session.start && end <= session.end) return;
+    this.#leave(session, behind);
+    session.start = Math.min(session.start, start);
+    session.end = Math.max(session.end, end);
   }
 
   /**

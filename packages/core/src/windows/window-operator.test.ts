@@ -121,6 +121,37 @@ describe("window()", () => {
     }
   });
 
+  it("numbers late results on after a restart, by whatever road they are kept", () => {
+    const count: Content = { kind: "count" };
+    const folded: Content = { kind: "fold", initial: () => 0, fn: (n) => (n as number) + 1 };
+    for (const spec of [tumbling({ size: 10 }), sliding({ size: 10, slide: 5 }), session({ gap: 5 })]) {
+      for (const content of spec.merging ? [count, collect] : [count, collect, folded]) {
+        const h = harness(spec, { allowedLateness: 50 }, content);
+        send(h, "a", 7);
+        h.watermark(30);
+        for (let i = 0; i < 3; i++) {
+          send(h, "a", 7);
+          send(h, "b", 7);
+          h.restart();
+        }
+        const firings: Record<string, number[]> = {};
+        for (const {
+          key,
+          window: { end },
+          firing,
+        } of results(h) as { key: string; window: { end: number }; firing: number }[]) {
+          const id = `${key}${end}`;
+          firings[id] = [...(firings[id] ?? []), firing];
+        }
+        for (const [id, numbers] of Object.entries(firings))
+          expect(numbers).toEqual(id.startsWith("a") ? [0, 1, 2, 3] : [0, 1, 2]);
+        h.watermark(1_000);
+        h.checkpoint();
+        expect(h.stored).toBe(1);
+      }
+    }
+  });
+
   it("hands late values on once, with what travels beside them", () => {
     const h = harness(sliding({ size: 10, slide: 5 }));
     h.watermark(12);
