@@ -8,7 +8,7 @@ export type Position = string;
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Calls `fn` once when the clock reads `atMs` or more; returns a function that cancels. */
+  /** Calls `fn` once when the clock reads `atMs` or more, or, where it was set back, when that much time has passed; returns a function that cancels. */
   schedule(atMs: number, fn: () => void): () => void;
   /** Time moves only when told: nothing may depend on the computer's own clock or speed. */
   readonly virtual?: boolean;
