@@ -1,21 +1,11 @@
-import type { CheckpointDelta, Position, SinkCommit, StateEntry } from "../connector.js";
+import type { CheckpointDelta, SinkCommit, StateEntry } from "../connector.js";
 import { StreamError } from "../errors.js";
 import type { Chain } from "./chain.js";
 import type { CoordinatorParts, Resumed } from "./coordinator-parts.js";
+import { Epoch } from "./epoch.js";
 import { EpochCommit } from "./epoch-commit.js";
 import type { SinkDriver } from "./sink-driver.js";
 import type { SourceDriver } from "./source-driver.js";
-
-interface Epoch {
-  readonly number: number;
-  readonly startedAt: number;
-  readonly sources: Set<SourceDriver>;
-  readonly chains: Map<Chain, StateEntry[]>;
-  readonly sinks: Set<SinkDriver>;
-  readonly positions: Map<string, ReadonlyMap<string, Position>>;
-  committing: boolean;
-  cancelTimeout: () => void;
-}
 
 /** What a sink's flush gave: committed with the first epoch from this one on that succeeds. */
 interface Flushed {
@@ -80,7 +70,7 @@ export class Coordinator {
   /** The epoch that a sink's flush at the end of the input belongs to: the one under way, unless its barrier came before. */
   endEpoch(driver: SinkDriver): number {
     const current = this.#current;
-    return current !== undefined && !current.committing && !current.sinks.has(driver)
+    return current !== undefined && !current.committing && !current.hasPassed(driver)
       ? current.number
       : this.#epoch + 1;
   }
@@ -110,21 +100,20 @@ export class Coordinator {
 
   sourcePassed(driver: SourceDriver, epoch: number): void {
     if (this.#current?.number !== epoch) return;
-    this.#current.sources.add(driver);
-    this.#current.positions.set(driver.vertex.id, driver.positions());
+    this.#current.sourcePassed(driver);
     this.#check();
   }
 
   chainPassed(chain: Chain, epoch: number): void {
     if (this.#current?.number !== epoch) return;
-    this.#current.chains.set(chain, this.#parts.snapshot(chain));
+    this.#current.chainPassed(chain, this.#parts.snapshot(chain));
     this.#check();
   }
 
   sinkPassed(driver: SinkDriver, epoch: number, commit: SinkCommit | undefined): void {
     this.#keep(driver, epoch, commit);
     if (this.#current?.number !== epoch) return;
-    this.#current.sinks.add(driver);
+    this.#current.sinkPassed(driver);
     this.#check();
   }
 
@@ -144,7 +133,7 @@ export class Coordinator {
     if (epoch === undefined) return undefined;
     return epoch.committing
       ? `checkpoint ${epoch.number} waits for ${this.#parts.target?.store ?? "the source"} to commit`
-      : `checkpoint ${epoch.number} waits for ${this.#holder(epoch)}`;
+      : `checkpoint ${epoch.number} waits for ${epoch.holder()}`;
   }
 
   close(): void {
@@ -166,17 +155,7 @@ export class Coordinator {
   }
 
   #newEpoch(): Epoch {
-    const now = this.#parts.clock.now();
-    return {
-      number: ++this.#epoch,
-      startedAt: now,
-      sources: new Set(),
-      chains: new Map(),
-      sinks: new Set(),
-      positions: new Map(),
-      committing: false,
-      cancelTimeout: () => {},
-    };
+    return new Epoch(++this.#epoch, this.#parts.clock.now(), this.#parts);
   }
 
   #begin(): void {
@@ -195,29 +174,16 @@ export class Coordinator {
   #watch(epoch: Epoch, before: number, still: number): void {
     const { clock, timeoutMs } = this.#parts;
     epoch.cancelTimeout = clock.schedule(clock.now() + timeoutMs / LOOKS, () => {
-      const moved = this.#moved(epoch);
+      const moved = epoch.moved();
       if (moved !== before) this.#watch(epoch, moved, 0);
       else if (still + 1 < LOOKS) this.#watch(epoch, moved, still + 1);
       else this.#abandon(epoch);
     });
   }
 
-  /** What those who have not passed the barrier have done until now. */
-  #moved(epoch: Epoch): number {
-    const { chains, sinks } = this.#parts;
-    let moved = 0;
-    for (const chain of chains) if (!epoch.chains.has(chain)) moved += chain.moved;
-    for (const sink of sinks) if (!epoch.sinks.has(sink)) moved += sink.moved;
-    return moved;
-  }
-
   #check(): void {
     const epoch = this.#current;
-    if (epoch === undefined || epoch.committing) return;
-    const { sources, chains, sinks } = this.#parts;
-    if (!sources.every((source) => source.ended || epoch.sources.has(source))) return;
-    if (!chains.every((chain) => chain.ended || epoch.chains.has(chain))) return;
-    if (!sinks.every((sink) => sink.ended || epoch.sinks.has(sink))) return;
+    if (epoch === undefined || epoch.committing || !epoch.complete) return;
     epoch.cancelTimeout();
     epoch.committing = true;
     this.#commit(epoch, false).then(
@@ -240,7 +206,7 @@ export class Coordinator {
 
   #abandon(epoch: Epoch): void {
     if (this.#current !== epoch || epoch.committing) return;
-    const holder = this.#holder(epoch);
+    const holder = epoch.holder();
     this.#abandoned = epoch.number;
     this.#store.lastFailure = new StreamError(
       "E_CHECKPOINT_STUCK",
@@ -259,25 +225,12 @@ export class Coordinator {
     if (++this.#failures >= MAX_FAILURES) this.#parts.failed(this.#store.lastFailure);
   }
 
-  /** Who has not passed the barrier: who has it, or work before it, and does not go on though nobody below is in the way. */
-  #holder(epoch: Epoch): string {
-    const sources = this.#parts.sources.filter((driver) => !driver.ended && !epoch.sources.has(driver));
-    const chains = this.#parts.chains.filter((chain) => !chain.ended && !epoch.chains.has(chain));
-    const sinks = this.#parts.sinks.filter((driver) => !driver.ended && !epoch.sinks.has(driver));
-    const sink = sinks.find(({ holding }) => holding);
-    const chain = chains.find(({ holding }) => holding) ?? chains[0];
-    const holder = sources[0]?.vertex ?? sink?.vertex ?? chain?.links[0]?.vertex ?? sinks[0]?.vertex;
-    return holder?.id ?? "nobody";
-  }
-
   /** True: committed. False: not, and all of it goes into the next epoch. Throws where the run can not go on. */
   async #commit(epoch: Epoch, ended: boolean): Promise<boolean> {
-    const { sources, chains, snapshot, clock, completed, committed } = this.#parts;
-    const positions = new Map(
-      sources.map((source) => [source.vertex.id, epoch.positions.get(source.vertex.id) ?? source.positions()]),
-    );
+    const { snapshot, clock, completed, committed } = this.#parts;
+    const positions = epoch.positions();
     // What is to be deleted goes first: an operator may have written the same entry anew.
-    const changes = [...this.#extraChanges, ...chains.flatMap((chain) => epoch.chains.get(chain) ?? snapshot(chain))];
+    const changes = [...this.#extraChanges, ...epoch.changes(snapshot)];
     const delta = this.#delta(epoch.number, ended, positions, changes);
     if (!(await this.#store.toStore(delta))) return false;
     this.#flushed = this.#flushed.filter((flushed) => flushed.epoch > epoch.number);
