@@ -1,17 +1,16 @@
 import type { Clock, SinkCommit, SinkWriter } from "../connector.js";
-import { durationMs } from "../duration.js";
 import type { Key, Origin } from "../element.js";
-import { messageOf, requireArgument, StreamError } from "../errors.js";
+import { messageOf, StreamError } from "../errors.js";
 import type { SinkVertex } from "../graph/graph.js";
-import { type DeadLetter, planRetry } from "../policy.js";
-import { Batch, type EndKind, type Item, MAX_BATCH, type OperatorCounters } from "../stage.js";
+import type { Batch, EndKind, Item, OperatorCounters } from "../stage.js";
 import { keyText } from "../state/codec.js";
 import type { Channel } from "./channel.js";
 import { originsOfInput } from "./failures.js";
 import type { Inbox } from "./inbox.js";
 import { Lane } from "./lane.js";
 import type { Actor, Scheduler } from "./scheduler.js";
-import { flushWriter, type Rejected, type WriteWorld, writeGroup } from "./write-group.js";
+import { type SinkPolicy, sinkPolicy } from "./sink-policy.js";
+import { flushWriter, type Rejected, rejectedBatch, type WriteWorld, writeGroup } from "./write-group.js";
 
 export interface SinkListener {
   /** Every value before the barrier has its final outcome, and the writer has flushed. */
@@ -34,7 +33,6 @@ export interface SinkWorld {
 /** A barrier or end that has come; it passes when everything before it is out. */
 type Mark = { readonly kind: "barrier"; readonly epoch: number } | { readonly kind: "end"; readonly how: EndKind };
 
-const DEFAULT_ATTEMPTS = 10;
 const STEPS_A_TURN = 16;
 
 /**
@@ -51,13 +49,8 @@ export class SinkDriver implements Actor {
   readonly #errorChannels: readonly Channel[];
   readonly #world: SinkWorld;
   readonly #write: WriteWorld;
-  readonly #size: number;
-  /** Somebody asked for a size, so writes have it wherever there are enough values. */
-  readonly #fills: boolean;
-  readonly #withinMs: number | undefined;
+  readonly #policy: SinkPolicy;
   readonly #lanes: readonly Lane[];
-  readonly #writersALane: number;
-  readonly #byKey: boolean;
   #buffered = 0;
   #inFlight = 0;
   #mark: Mark | undefined;
@@ -75,39 +68,19 @@ export class SinkDriver implements Actor {
     errorChannels: readonly Channel[],
     world: SinkWorld,
   ) {
-    const { sink, settings } = vertex;
+    const { sink } = vertex;
     this.vertex = vertex;
     this.inbox = inbox;
     this.#inputs = inputs;
     this.#errorChannels = errorChannels;
     this.#world = world;
-    const batch = settings.batch ?? sink.batch;
-    this.#size = batch?.size ?? MAX_BATCH;
-    this.#fills = batch !== undefined;
-    requireArgument(
-      Number.isInteger(this.#size) && this.#size >= 1,
-      `sink "${vertex.id}": batch.size must be a whole number from 1; it is ${this.#size}`,
-    );
-    this.#withinMs =
-      batch?.within === undefined ? undefined : durationMs(batch.within, `sink "${vertex.id}": batch.within`);
-    const concurrency = settings.concurrency ?? sink.concurrency ?? 1;
-    requireArgument(
-      Number.isInteger(concurrency) && concurrency >= 1,
-      `sink "${vertex.id}": concurrency must be a whole number from 1; it is ${concurrency}`,
-    );
-    const order = settings.order ?? (concurrency > 1 && keyed ? "key" : "input");
-    requireArgument(
-      order === "input" || order === "key" || order === "any",
-      `sink "${vertex.id}": order must be "input", "key" or "any"; it is ${JSON.stringify(order)}`,
-    );
-    this.#byKey = order === "key";
-    this.#lanes = Array.from({ length: order === "key" ? concurrency : 1 }, () => new Lane());
-    this.#writersALane = order === "any" ? concurrency : 1;
+    this.#policy = sinkPolicy(vertex, keyed);
+    this.#lanes = Array.from({ length: this.#policy.lanes }, () => new Lane());
     this.#write = {
       sink: sink.name,
       writer,
       repeatable: sink.writes !== "append",
-      retry: planRetry(settings.retry, `sink "${vertex.id}"`, DEFAULT_ATTEMPTS),
+      retry: this.#policy.retry,
       clock: world.clock,
       random: world.random,
       signal: world.signal,
@@ -164,7 +137,7 @@ export class SinkDriver implements Actor {
   #takesMore(): boolean {
     return (
       this.#mark === undefined &&
-      this.#buffered < this.#size * this.#lanes.length * this.#writersALane &&
+      this.#buffered < this.#policy.size * this.#lanes.length * this.#policy.writersALane &&
       !this.#errorChannels.some((channel) => channel.full)
     );
   }
@@ -175,7 +148,7 @@ export class SinkDriver implements Actor {
     this.#buffered += batch.values.length;
     const origins = originsOfInput(batch, input, this.#inputs);
     const now = clock.now();
-    if (!this.#byKey || this.#lanes.length === 1) {
+    if (!this.#policy.byKey || this.#lanes.length === 1) {
       this.#lanes[0]?.add(batch, origins, now);
       return;
     }
@@ -193,16 +166,16 @@ export class SinkDriver implements Actor {
 
   #startWrites(): void {
     let wakeAt = Number.POSITIVE_INFINITY;
-    const now = this.#withinMs === undefined ? 0 : this.#world.clock.now();
+    const now = this.#policy.withinMs === undefined ? 0 : this.#world.clock.now();
     for (const lane of this.#lanes) {
-      while (lane.size > 0 && lane.writing < this.#writersALane) {
+      while (lane.size > 0 && lane.writing < this.#policy.writersALane) {
         const due =
-          this.#withinMs === undefined ||
+          this.#policy.withinMs === undefined ||
           this.#mark !== undefined ||
-          lane.size >= this.#size ||
-          now >= lane.since + this.#withinMs;
+          lane.size >= this.#policy.size ||
+          now >= lane.since + this.#policy.withinMs;
         if (!due) {
-          wakeAt = Math.min(wakeAt, lane.since + (this.#withinMs as number));
+          wakeAt = Math.min(wakeAt, lane.since + (this.#policy.withinMs as number));
           break;
         }
         this.#begin(lane);
@@ -212,7 +185,7 @@ export class SinkDriver implements Actor {
   }
 
   #begin(lane: Lane): void {
-    const group = lane.take(this.#size, this.#fills);
+    const group = lane.take(this.#policy.size, this.#policy.fills);
     lane.writing++;
     this.#inFlight++;
     this.#buffered -= group.values.length;
@@ -252,21 +225,7 @@ export class SinkDriver implements Actor {
       counters.skipped += count;
       return;
     }
-    const letters = group.values.map((value, i): DeadLetter<unknown> => {
-      const { class: errorClass, code, message } = error;
-      return {
-        value,
-        error: { class: errorClass, code, message },
-        operator: this.vertex.id,
-        origin: group.origins?.[i],
-        attempts,
-        firstSeen: group.firstSeen,
-        topology,
-      };
-    });
-    this.#pushError(
-      new Batch(letters, complete(group.times), complete(group.keys), complete(group.origins), null, undefined),
-    );
+    this.#pushError(rejectedBatch({ group, error, attempts, cause }, this.vertex.id, topology));
   }
 
   #flush(): void {
@@ -307,11 +266,6 @@ export class SinkDriver implements Actor {
 }
 
 const always = (): boolean => true;
-
-/** A column that has a value everywhere; else there is none. */
-function complete<V>(column: readonly (V | undefined)[] | null): readonly V[] | null {
-  return column?.every((each) => each !== undefined) === true ? (column as readonly V[]) : null;
-}
 
 /** The same key always has the same lane. */
 function laneOf(key: Key | undefined, lanes: number): number {

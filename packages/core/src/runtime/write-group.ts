@@ -8,7 +8,8 @@ import {
 } from "../connector.js";
 import { type Key, type Origin, originId } from "../element.js";
 import { StreamError } from "../errors.js";
-import { backoffMs, type ErrorClass, type RetryPlan } from "../policy.js";
+import { backoffMs, type DeadLetter, type ErrorClass, type RetryPlan } from "../policy.js";
+import { Batch } from "../stage.js";
 import { classify } from "./failures.js";
 import { selectGroup, type WriteGroup } from "./lane.js";
 
@@ -18,6 +19,28 @@ export interface Rejected {
   readonly error: { readonly class: ErrorClass; readonly code: string; readonly message: string };
   readonly attempts: number;
   readonly cause: unknown;
+}
+
+/** Dead letters for values that a sink did not take, beside what travelled with them. */
+export function rejectedBatch({ group, error, attempts }: Rejected, sink: string, topology: string): Batch {
+  const { class: errorClass, code, message } = error;
+  const letters = group.values.map((value, i): DeadLetter<unknown> => {
+    return {
+      value,
+      error: { class: errorClass, code, message },
+      operator: sink,
+      origin: group.origins?.[i],
+      attempts,
+      firstSeen: group.firstSeen,
+      topology,
+    };
+  });
+  return new Batch(letters, complete(group.times), complete(group.keys), complete(group.origins), null, undefined);
+}
+
+/** A column that has a value everywhere; else there is none. */
+function complete<V>(column: readonly (V | undefined)[] | null): readonly V[] | null {
+  return column?.every((each) => each !== undefined) === true ? (column as readonly V[]) : null;
 }
 
 export interface WriteWorld {

@@ -6,6 +6,18 @@ import { addExact, type ExactSum, mergeExact, sumOf, ZERO } from "./exact-sum.js
  * How values become one result. `add` and `merge` may change and return their first argument and must leave the second one alone. The
  * accumulator goes into checkpoints: plain objects and arrays, Date, Map, Set, bigint, typed arrays. For results that do not depend on the
  * order in which values come, `add` and `merge` must not either.
+ *
+ * @example
+ * ```ts
+ * import { type Aggregate, from, tumbling } from "@millrace/core";
+ * const product: Aggregate<number, number, number> = {
+ *   init: () => 1,
+ *   add: (held, value) => held * value,
+ *   merge: (left, right) => left * right,
+ *   result: (held) => held,
+ * };
+ * from([2, 3]).eventTime((n) => n).window("w", tumbling({ size: 10 })).aggregate((by) => ({ product: by.of(product), n: by.count() }));
+ * ```
  */
 export interface Aggregate<T, A, R> {
   init(): A;

@@ -18,7 +18,10 @@ export interface Windowed<out K, out V> {
   readonly timing: "early" | "onTime" | "late";
   /** How many results of this window came before it. */
   readonly firing: number;
-  /** A merged session lists the windows already fired that this result replaces. */
+  /**
+   * A merged session lists the windows already fired that this result replaces. One that grows behind its partition's watermark also lists
+   * the window it was even if this run has not fired it: before a crash it may have.
+   */
   readonly replaces?: readonly TimeSpan[];
 }
 
@@ -46,7 +49,18 @@ export interface WindowSpec<out Merging extends boolean = boolean> {
 /** What a join takes for its time: a window over both sides, or bounds of `right time − left time`, both included. */
 export type JoinWindow = WindowSpec | { readonly between: readonly [from: SignedDuration, to: SignedDuration] };
 
-/** When a window gives results, and how long it takes late values. The target for late values is added where streams are described. */
+/**
+ * When a window gives results, and how long it takes late values. The target for late values is added where streams are described.
+ *
+ * @example
+ * ```ts
+ * import { from, tumbling } from "@millrace/core";
+ * const live = from([{ at: 0 }])
+ *   .eventTime((e) => e.at)
+ *   .window("hourly", tumbling({ size: "1h" }), { allowedLateness: "5m", early: { every: "10s" } })
+ *   .count(); // every 10 s while values come, at the end of the hour, and again for each value up to 5 minutes late
+ * ```
+ */
 export interface WindowPolicy {
   /** How long after its end, by event time, a window still takes values. Default 0. */
   readonly allowedLateness?: Duration;
