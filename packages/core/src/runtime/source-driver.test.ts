@@ -4,6 +4,7 @@ import { from } from "../from.js";
 import { testSink } from "../testing/test-sink.js";
 import { testSource } from "../testing/test-source.js";
 import { virtualClock } from "../testing/virtual-clock.js";
+import { tumbling } from "../windows/tumbling.js";
 
 /** A source that counts how often its offsets were asked for. */
 function countingSource(): Source<number> & { readonly asked: number } {
@@ -102,6 +103,32 @@ describe("a source of several partitions", () => {
     await ended.clock.settle();
     expect(ended.sink.values).toContain(9_000);
     await ended.over();
+  });
+
+  it.each([
+    { bounded: true, fired: [0] },
+    { bounded: false, fired: [] },
+  ])("lets time pass one that has ended only if it is over for ever (%j)", async ({ bounded, fired }) => {
+    const source = testSource<number>({ name: "in", partitions: ["a", "b", "c"], bounded });
+    source.push(50, { partition: "a" });
+    source.push(900, { partition: "b" });
+    source.push(900, { partition: "c" });
+    const results: number[] = [];
+    const windows = from(source)
+      .eventTime((n) => n)
+      .window("w", tumbling({ size: 100 }))
+      .count()
+      .tap(({ window }) => results.push(window.start));
+    const clock = virtualClock(0);
+    const run = windows.to(testSink("out")).start({ clock });
+    await clock.settle();
+    expect(results).toEqual([]);
+    source.end("a");
+    await clock.settle();
+    // More of partition a may follow in a later run, and it must not be late then.
+    expect(results).toEqual(fired);
+    run.abort();
+    await run.done.catch(() => {});
   });
 });
 

@@ -239,7 +239,9 @@ export class SourceDriver implements Actor {
     this.#world.scheduler.progress++;
     if (batch === "end" || batch === undefined) {
       partition.ended = true;
-      this.#push({ kind: "partition", partition: partition.id, status: "ended" });
+      // Where a reader only stopped at its `stopAt`, more follows in a later run: time must not pass its partition by.
+      if (this.vertex.source.bounded === true)
+        this.#push({ kind: "partition", partition: partition.id, status: "ended" });
       return;
     }
     const count = batch.values.length;
