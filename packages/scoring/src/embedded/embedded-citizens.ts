@@ -121,11 +121,12 @@ export class EmbeddedCitizens implements CitizenStore {
         .pluck()
         .get(this.#sweptTo, this.#sweepSize) as number | null;
       const sweep = this.#db.prepare(
-        `DELETE FROM decisions WHERE id > ? AND id <= ? AND partition = ? AND offset < ? AND occurredAt <
-           (SELECT lastEventAt FROM citizens WHERE citizens.citizenID = decisions.citizenID) - ?`,
+        `DELETE FROM decisions WHERE id > @from AND id <= @to AND partition = @partition AND offset < @offset AND EXISTS (
+           SELECT 1 FROM decisions AS later WHERE later.citizenID = decisions.citizenID AND later.partition = @partition
+             AND later.offset < @offset AND later.occurredAt > decisions.occurredAt + @lateness)`,
       );
       for (const [partition, offset] of last === null ? [] : this.#released) {
-        sweep.run(this.#sweptTo, last, partition, offset, this.#latenessMs);
+        sweep.run({ from: this.#sweptTo, to: last, partition, offset, lateness: this.#latenessMs });
       }
       this.#sweptTo = last ?? 0;
     });

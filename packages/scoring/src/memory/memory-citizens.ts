@@ -53,11 +53,13 @@ export class MemoryCitizens implements CitizenStore {
 
   release(offsets: ReadonlyMap<string, number>): Promise<void> {
     return this.#unsteady.call(() => {
-      for (const { decisions, snapshot } of this.#citizens.values()) {
-        const horizon = (snapshot.lastEventAt ?? Number.NEGATIVE_INFINITY) - this.#latenessMs;
-        for (const [eventID, { occurredAt, stored }] of decisions) {
-          if (stored.offset < (offsets.get(stored.partition) ?? 0) && occurredAt < horizon) decisions.delete(eventID);
-        }
+      for (const { decisions } of this.#citizens.values()) {
+        const released = [...decisions].filter(
+          ([, { stored }]) => stored.offset < (offsets.get(stored.partition) ?? 0),
+        );
+        const latest = Math.max(...released.map(([, { occurredAt }]) => occurredAt));
+        for (const [eventID, { occurredAt }] of released)
+          if (occurredAt < latest - this.#latenessMs) decisions.delete(eventID);
       }
     });
   }

@@ -29,7 +29,8 @@ export interface CitizenStore {
   write(write: SnapshotWrite): Promise<"written" | "conflict">;
   /**
    * Messages before these offsets (partition → offset) will not come again. Decisions about them may be forgotten, once a copy of
-   * their event would be too late to be scored.
+   * their event would be too late to be scored: later than a released event of the citizen by more than the lateness. The score does not
+   * tell, since after a crash it may have events in it that are still to come again, behind such a copy.
    */
   release(offsets: ReadonlyMap<string, number>): Promise<void>;
 }
