@@ -42,7 +42,7 @@ async function startUntilDone(
       () => "failed",
     );
     let result: string | undefined;
-    ended.then((how) => {
+    void ended.then((how) => {
       result = how;
     });
     while (result === undefined) await clock.advance("250ms");
