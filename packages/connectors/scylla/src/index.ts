@@ -1,0 +1,6 @@
+/**
+ * Millrace on ScyllaDB and Cassandra: a sink, a scan, lookups and conditional writes.
+ *
+ * @module
+ */
+export {};
