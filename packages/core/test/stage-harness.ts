@@ -15,11 +15,13 @@ import {
 
 /** A clock that stands still until it is told to move. Its timers run in the order of their times. */
 export class ManualClock implements Clock {
+  readonly virtual: boolean;
   #now: number;
   #timers: { readonly at: number; readonly fn: () => void }[] = [];
 
-  constructor(now = 0) {
+  constructor(now = 0, { virtual = true }: { readonly virtual?: boolean } = {}) {
     this.#now = now;
+    this.virtual = virtual;
   }
 
   now(): number {

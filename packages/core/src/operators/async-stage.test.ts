@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { batchOf, StageHarness } from "../../test/stage-harness.js";
+import { batchOf, ManualClock, StageHarness } from "../../test/stage-harness.js";
 import type { StageContext } from "../stage.js";
 import { InTurn } from "./admission.js";
 import { AsyncStage } from "./async-stage.js";
@@ -28,13 +28,17 @@ class Probe extends AsyncStage {
   }
 }
 
-function setUp(onError: "fail" | "skip" = "skip", limit = 8): { harness: StageHarness; probe: Probe } {
+function setUp(
+  onError: "fail" | "skip" = "skip",
+  limit = 8,
+  clock: ManualClock = new ManualClock(),
+): { harness: StageHarness; probe: Probe } {
   const harness = new StageHarness(
     {
       kind: "probe",
       make: (context: StageContext) => new Probe(context, new InputOrder(context), new InTurn(), limit),
     },
-    { onError },
+    { onError, clock },
   );
   return { harness, probe: harness.stage as Probe };
 }
@@ -48,6 +52,17 @@ describe("AsyncStage", () => {
     expect(harness.take()).toEqual([]);
     await Promise.resolve();
     expect([harness.take(), harness.batches.length]).toEqual([["later", "later"], 2]);
+  });
+
+  it("lets out together what comes in one turn of the event loop, where time is real", async () => {
+    const { harness, probe } = setUp("skip", 8, new ManualClock(0, { virtual: false }));
+    harness.send(["later", "later", "later"]);
+    // Callbacks of one phase of the loop; what is to happen behind them is asked for before the last of them ran.
+    for (const settle of probe.open) setImmediate(settle);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(harness.batches).toEqual([]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(harness.batches.map(({ batch }) => batch.values)).toEqual([["later", "later", "later"]]);
   });
 
   it("tells the error policy how often a value was tried, and goes on without it", () => {

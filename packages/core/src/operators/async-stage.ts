@@ -1,4 +1,4 @@
-import { WriteError } from "../connector.js";
+import { type Clock, WriteError } from "../connector.js";
 import { StreamError } from "../errors.js";
 import type { Batch, Emit, PartitionStatus, Stage, StageContext } from "../stage.js";
 import { MAX_BATCH } from "../stage.js";
@@ -6,18 +6,23 @@ import type { Admission } from "./admission.js";
 import type { Outbox } from "./outbox.js";
 import type { Work } from "./work.js";
 
-/** What is chained to it runs when the callbacks of this tick have; queueMicrotask() does the same at several times the price. */
 const SETTLED = Promise.resolve();
 
+/** Runs a function when the callbacks of this turn of the event loop have run; under a virtual clock, which waits for what it knows of, of this tick. */
+function inAWhile(clock: Clock): (fn: () => void) => void {
+  return clock.virtual === true ? (fn) => void SETTLED.then(fn) : (fn) => void setImmediate(fn);
+}
+
 /**
- * A stage whose results come later. Begins at most `limit` values at a time, lets results out in order, a tick's results together, and
- * keeps watermarks and barriers behind everything before them. What to do for a value is the subclass's: `begin`.
+ * A stage whose results come later. Begins at most `limit` values at a time, lets results out in order, those of a turn of the event loop
+ * together, and keeps watermarks and barriers behind everything before them. What to do for a value is the subclass's: `begin`.
  */
 export abstract class AsyncStage implements Stage {
   protected readonly context: StageContext;
   readonly #outbox: Outbox;
   readonly #admission: Admission;
   readonly #limit: number;
+  readonly #inAWhile: (fn: () => void) => void;
   #begun = 0;
   /** A call from within is going on that will look again by itself. */
   #filling = false;
@@ -35,6 +40,7 @@ export abstract class AsyncStage implements Stage {
     this.#outbox = outbox;
     this.#admission = admission;
     this.#limit = limit;
+    this.#inAWhile = inAWhile(context.clock);
   }
 
   /** Does what is to be done for the value at this place; ends in settle() or giveUp(), at once or later. */
@@ -147,7 +153,7 @@ export abstract class AsyncStage implements Stage {
     this.#fill();
     if (this.#flushQueued || !this.#outbox.ready) return;
     this.#flushQueued = true;
-    void SETTLED.then(this.#flushLater);
+    this.#inAWhile(this.#flushLater);
   }
 
   /** Begins what may begin. A value that is settled at once makes room for the next: that is a turn of this loop, not a call in a call. */
