@@ -1,14 +1,19 @@
-import { type FluxParameterLike, flux, fluxDateTime, fluxExpression } from "@influxdata/influxdb-client";
 import {
   type Duration,
   durationMs,
   durationOrZeroMs,
+  messageOf,
+  type PoisonValue,
+  requireArgument,
   type Source,
   type SourceBatch,
   type SourceReader,
 } from "@millrace/core";
-import { type FluxRow, fluxRows } from "./flux.js";
-import { clientOf, type InfluxConnection, probe } from "./influx-client.js";
+import type { FluxRow } from "./annotated-csv.js";
+import type { FluxQuery } from "./flux.js";
+import { FluxPages, NS_PER_MS } from "./flux-pages.js";
+import type { InfluxConnection } from "./influx-connection.js";
+import { InfluxRequests } from "./influx-requests.js";
 
 /** Options of {@link fluxSource}. */
 export type FluxSourceOptions<T> = InfluxConnection & {
@@ -17,138 +22,159 @@ export type FluxSourceOptions<T> = InfluxConnection & {
   readonly name: string;
   /** From here on, milliseconds or Date. */
   readonly start: number | Date;
-  /** Up to here: the source is bounded and completes. Without it, it follows the clock. */
+  /** Up to here, not including it: the source is bounded and completes. Without it, it follows the clock. */
   readonly stop?: number | Date;
-  /** How much time one query reads (1h). Grown and shrunk by how many rows it gave. */
-  readonly step?: Duration;
   /** How far behind the clock it stays, for points that come late (1m). */
-  readonly lateness?: Duration;
-  /** Rows one query should give, at most about (10,000). */
-  readonly targetRows?: number;
-  /** What follows `range()`, made by the `flux` tag, such as ``flux`|> filter(fn: (r) => r._measurement == "score")` ``. */
-  readonly pipe?: FluxParameterLike;
+  readonly lateness?: Duration | 0;
+  /** How much time the first query asks for (1h); then as much as gives about `pageRows`. */
+  readonly step?: Duration;
+  /** Rows one query gives at most (10,000), unless more than that have the same time. */
+  readonly pageRows?: number;
+  /** What follows `range()`, made by the `flux` tag: filters, `pivot`, `map`, each row by itself and with its `_time`. Needed where fields have different types. */
+  readonly pipe?: FluxQuery;
+  /** What it throws goes to the first `onError` below the source. */
   readonly decode: (row: FluxRow) => T;
 };
 
-const MIN_STEP_MS = 1_000;
-const MAX_STEP_MS = 31 * 86_400_000;
+/** How long it waits for time to pass. */
+const POLL_MS = 1_000;
 
 /**
- * Points of a bucket in time order, read window by window. The position is the end of the last window read, so a resume reads no point twice. Points that
- * come later than `lateness` are not seen. Rows of one time come in a fixed order.
+ * Points of a bucket in the order of their times, read page by page. The position is a time, in nanoseconds: a resume reads no point twice and leaves none out. Points
+ * that come later than `lateness` are not seen. Rows of the same time come in a fixed order, and have the same offsets at each reading. Event time
+ * by `eventTime("source")`. Fails the start with `E_INFLUX_AUTH`, `E_INFLUX_BUCKET`, `E_INFLUX_CONNECTION`, `E_INFLUX_QUERY`.
+ *
+ * @example
+ * ```ts
+ * import { from } from "@millrace/core";
+ * import { flux, fluxSource } from "@millrace/influx";
+ * const scores = fluxSource({
+ *   url: "http://127.0.0.1:8086", token: "…", org: "acme", bucket: "scores", name: "scores", start: 0, stop: Date.now(),
+ *   pipe: flux`|> filter(fn: (r) => r._measurement == ${"score"} and r._field == ${"score"})`,
+ *   decode: ({ id, _value }) => ({ id: String(id), score: Number(_value) }),
+ * });
+ * const best = await from(scores).filter(({ score }) => score > 9).collect();
+ * ```
  */
 export function fluxSource<T>(options: FluxSourceOptions<T>): Source<T> {
-  const { name } = options;
-  durationMs(options.step ?? "1h", "fluxSource: step");
-  durationOrZeroMs(options.lateness ?? "1m", "fluxSource: lateness");
+  const { name, bucket, pipe, step = "1h", pageRows = 10_000, lateness = "1m" } = options;
+  const latenessMs = durationOrZeroMs(lateness, "fluxSource: lateness");
+  const plan = { bucket, pipe, stepMs: durationMs(step, "fluxSource: step"), pageRows };
+  const start = timeOf(options.start, "start");
+  const stop = options.stop === undefined ? undefined : timeOf(options.stop, "stop");
+  requireArgument(
+    Number.isInteger(pageRows) && pageRows >= 1,
+    `fluxSource: pageRows must be a whole number from 1; it is ${pageRows}`,
+  );
   return {
     name,
-    bounded: options.stop !== undefined,
-    connect: async (context) => {
-      const client = clientOf(options);
+    bounded: stop !== undefined,
+    connect: async ({ clock, signal }) => {
+      const requests = new InfluxRequests(options, clock);
+      await new FluxPages(requests, plan).check(signal);
       return {
         subscribe: (listener) => listener.assigned(["0"], 1),
-        open: async (_partition, position) =>
-          new WindowReader(
-            options,
-            position === undefined ? Number(options.start) : Number(position),
-            context.clock,
-            (from, to) => readWindow(options, from, to),
-          ),
-        comparePositions: (left, right) => Number(left) - Number(right),
-        health: () => probe(client),
+        open: async (_partition, position) => {
+          const pages = new FluxPages(requests, plan);
+          const horizon = (): bigint => stop ?? timeOf(clock.now() - latenessMs, "time");
+          const at = position === undefined ? start : BigInt(position);
+          const wait = (ms: number, done: () => void): (() => void) => clock.schedule(clock.now() + ms, done);
+          return new PageReader({ pages, at, horizon, bounded: stop !== undefined, wait, decode: options.decode });
+        },
+        comparePositions: (left, right) => Number(BigInt(left) - BigInt(right)),
+        health: () => requests.health(),
         close: async () => {},
       };
     },
   };
 }
 
-async function readWindow<T>(options: FluxSourceOptions<T>, from: number, to: number): Promise<FluxRow[]> {
-  const client = clientOf(options);
-  const range = flux`from(bucket: ${options.bucket}) |> range(start: ${fluxDateTime(new Date(from).toISOString())}, stop: ${fluxDateTime(new Date(to).toISOString())})`;
-  const query = flux`${fluxExpression(String(range))} ${options.pipe ?? fluxExpression("")} |> group() |> sort(columns: ["_time"])`;
-  const rows: FluxRow[] = [];
-  for await (const row of fluxRows(client, options.org, query)) rows.push(row);
-  const key = (row: FluxRow): string => JSON.stringify([row._time, row]);
-  return rows
-    .map((row) => [key(row), row] as const)
-    .sort(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0))
-    .map(([, row]) => row);
+function timeOf(time: number | Date, what: string): bigint {
+  const ms = Math.floor(Number(time));
+  requireArgument(Number.isFinite(ms), `fluxSource: ${what} must be milliseconds or a Date; it is ${String(time)}`);
+  return BigInt(ms) * NS_PER_MS;
 }
 
-class WindowReader<T> implements SourceReader<T> {
-  readonly #options: FluxSourceOptions<T>;
-  readonly #clock: { now(): number; schedule(atMs: number, fn: () => void): () => void };
-  readonly #query: (from: number, to: number) => Promise<FluxRow[]>;
-  readonly #latenessMs: number;
-  readonly #targetRows: number;
-  #at: number;
-  #stepMs: number;
-  #closed = false;
-  #wake: () => void = () => {};
+interface ReaderPlan<T> {
+  readonly pages: FluxPages;
+  readonly at: bigint;
+  /** Up to where it reads now. */
+  readonly horizon: () => bigint;
+  readonly bounded: boolean;
+  readonly wait: (ms: number, done: () => void) => () => void;
+  readonly decode: (row: FluxRow) => T;
+}
 
-  constructor(
-    options: FluxSourceOptions<T>,
-    at: number,
-    clock: { now(): number; schedule(atMs: number, fn: () => void): () => void },
-    query: (from: number, to: number) => Promise<FluxRow[]>,
-  ) {
-    this.#options = options;
-    this.#at = at;
-    this.#clock = clock;
-    this.#query = query;
-    this.#stepMs = durationMs(options.step ?? "1h", "fluxSource: step");
-    this.#latenessMs = durationOrZeroMs(options.lateness ?? "1m", "fluxSource: lateness");
-    this.#targetRows = options.targetRows ?? 10_000;
+class PageReader<T> implements SourceReader<T> {
+  readonly #plan: ReaderPlan<T>;
+  readonly #closing = new AbortController();
+  #at: bigint;
+  #told = false;
+
+  constructor(plan: ReaderPlan<T>) {
+    this.#plan = plan;
+    this.#at = plan.at;
   }
 
   async read(): Promise<SourceBatch<T> | undefined> {
-    const stop = this.#options.stop === undefined ? Number.POSITIVE_INFINITY : Number(this.#options.stop);
-    while (!this.#closed) {
-      if (this.#at >= stop) return undefined;
-      const horizon = Math.min(stop, this.#options.stop === undefined ? this.#clock.now() - this.#latenessMs : stop);
-      if (this.#at >= horizon) {
-        await this.#pause(Math.min(this.#stepMs, 1_000));
+    const { pages, horizon, bounded } = this.#plan;
+    while (!this.#closing.signal.aborted) {
+      const end = horizon();
+      if (this.#at >= end) {
+        if (bounded) return undefined;
+        if (!this.#told) return this.#nothing();
+        await this.#pause();
         continue;
       }
-      const to = Math.min(horizon, this.#at + this.#stepMs);
-      const rows = await this.#query(this.#at, to);
-      this.#adapt(rows.length);
-      return this.#batch(rows, to, to === horizon && stop === Number.POSITIVE_INFINITY);
+      try {
+        const { rows, next } = await pages.read(this.#at, end, this.#closing.signal);
+        this.#at = next;
+        if (rows.length > 0) return this.#batch(rows);
+      } catch (error) {
+        if (!this.#closing.signal.aborted) throw error;
+      }
     }
     return undefined;
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#wake();
+    this.#closing.abort();
   }
 
-  #batch(rows: readonly FluxRow[], to: number, caughtUp: boolean): SourceBatch<T> {
-    const from = this.#at;
-    this.#at = to;
-    return {
-      values: rows.map((row) => this.#options.decode(row)),
-      offsets: rows.map((_, i) => `${from}#${i}`),
-      times: rows.map((row) => Date.parse(String(row._time))),
-      position: String(to),
-      caughtUp,
-    };
+  #nothing(): SourceBatch<T> {
+    this.#told = true;
+    return { values: [], offsets: [], times: [], position: String(this.#at), caughtUp: true };
   }
 
-  /** Half or twice the time for the next query, where this one gave far too much or too little. */
-  #adapt(rows: number): void {
-    if (rows > this.#targetRows) this.#stepMs = Math.max(MIN_STEP_MS, this.#stepMs / 2);
-    else if (rows < this.#targetRows / 4) this.#stepMs = Math.min(MAX_STEP_MS, this.#stepMs * 2);
+  #batch(rows: readonly { readonly row: FluxRow; readonly ns: bigint; readonly offset: string }[]): SourceBatch<T> {
+    this.#told = false;
+    const values: T[] = [];
+    const offsets: string[] = [];
+    const times: number[] = [];
+    const poison: PoisonValue[] = [];
+    for (const { row, ns, offset } of rows) {
+      try {
+        values.push(this.#plan.decode(row));
+        offsets.push(offset);
+        times.push(Number(ns / NS_PER_MS));
+      } catch (error) {
+        const raw = new TextEncoder().encode(JSON.stringify(row, (_, v) => (typeof v === "bigint" ? String(v) : v)));
+        poison.push({ offset, raw, error: { code: "E_DECODE", message: messageOf(error) } });
+      }
+    }
+    return { values, offsets, times, position: String(this.#at), poison };
   }
 
-  #pause(ms: number): Promise<void> {
+  #pause(): Promise<void> {
+    const { signal } = this.#closing;
     return new Promise((resolve) => {
-      const cancel = this.#clock.schedule(this.#clock.now() + ms, resolve);
-      this.#wake = () => {
+      const done = (): void => {
         cancel();
+        signal.removeEventListener("abort", done);
         resolve();
       };
+      const cancel = this.#plan.wait(POLL_MS, done);
+      signal.addEventListener("abort", done);
     });
   }
 }

@@ -3,9 +3,11 @@
  *
  * @module
  */
-export { bucketRetention, ensureBucket } from "./ensure-bucket.js";
-export { type FluxRow, flux, fluxRows } from "./flux.js";
+export type { FluxRow } from "./annotated-csv.js";
+export { bucketRetention, deleteBucket, ensureBucket } from "./buckets.js";
+export { type FluxParameter, type FluxQuery, flux } from "./flux.js";
+export { fluxQuery } from "./flux-rows.js";
 export { type FluxSourceOptions, fluxSource } from "./flux-source.js";
-export type { InfluxConnection } from "./influx-client.js";
+export type { InfluxConnection, InfluxTls } from "./influx-connection.js";
 export { type InfluxSinkOptions, influxSink } from "./influx-sink.js";
-export { encodePoint, type FieldValue, type Point } from "./line-protocol.js";
+export { encodePoint, type FieldValue, type Point, subMillisecond } from "./line-protocol.js";

@@ -1,6 +1,8 @@
-import type { InfluxDB } from "@influxdata/influxdb-client";
 import {
   type BatchPolicy,
+  messageOf,
+  type Origin,
+  requireArgument,
   type Sink,
   type SinkConnection,
   type SinkWriter,
@@ -8,13 +10,14 @@ import {
   WriteError,
   type WriteOutcome,
 } from "@millrace/core";
-import { classify, clientOf, type InfluxConnection, probe, transportOf } from "./influx-client.js";
-import { encodePoint, type Point } from "./line-protocol.js";
+import type { InfluxConnection } from "./influx-connection.js";
+import { InfluxRequests } from "./influx-requests.js";
+import { encodePoint, type Point, subMillisecond } from "./line-protocol.js";
 
 /** Options of {@link influxSink}. */
 export type InfluxSinkOptions<T> = InfluxConnection & {
   readonly bucket: string;
-  /** Makes points of a value; none: the value writes nothing. */
+  /** Makes points of a value, the same ones each time; none: the value writes nothing. */
   readonly points: (value: T) => Point | readonly Point[];
   /** Default: `influx:BUCKET`. */
   readonly name?: string;
@@ -24,15 +27,16 @@ export type InfluxSinkOptions<T> = InfluxConnection & {
   readonly concurrency?: number;
   /** Bodies over so many bytes are compressed (1,000). */
   readonly gzipThreshold?: number;
-  /** "v2" (default, also understood by InfluxDB 3), or InfluxDB 3's own write endpoint. */
+  /** "v2" (default, also understood by InfluxDB 3), or "v3", the write endpoint of InfluxDB 3, whose database is `bucket`. */
   readonly api?: "v2" | "v3";
-  /** Points of one series in one millisecond keep apart by the value's id (default). False: the last one stays. */
+  /** Points of one series in one millisecond are kept apart by the value's id (default). False: the last one stays. */
   readonly spread?: boolean;
 };
 
 /**
- * Writes points, idempotent: a replay writes the same points over themselves. One request a batch through the client's transport, acknowledged only when
- * InfluxDB has answered 204. A point that InfluxDB refuses is found by halving and goes to `onError`; all others are written.
+ * Writes points; idempotent: a replay writes the same points over themselves. One request a batch over the client's transport, acknowledged only when InfluxDB has
+ * answered 204. A point that InfluxDB refuses is found by halving and its value goes to `onError`; all other points are written. Fails the start with
+ * `E_INFLUX_AUTH`, `E_INFLUX_BUCKET`, `E_INFLUX_CONNECTION`.
  *
  * @example
  * ```ts
@@ -48,34 +52,99 @@ export type InfluxSinkOptions<T> = InfluxConnection & {
  */
 export function influxSink<T>(options: InfluxSinkOptions<T>): Sink<T> {
   const { bucket, name = `influx:${bucket}`, batch = { size: 5_000 }, concurrency } = options;
+  requireArgument(typeof bucket === "string" && bucket !== "", "influxSink: bucket must be given");
   return {
     name,
     writes: "idempotent",
     batch,
     ...(concurrency === undefined ? {} : { concurrency }),
-    connect: async (context): Promise<SinkConnection<T>> => {
-      const client = clientOf(options);
-      await checkBucket(client, options, context.signal);
-      return {
-        open: async () => new InfluxWriter(client, options),
-        health: () => probe(client),
-        close: async () => {},
-      };
+    connect: async ({ clock, signal }): Promise<SinkConnection<T>> => {
+      const requests = new InfluxRequests(options, clock);
+      const writer = new InfluxWriter(requests, options);
+      await writer.check(signal);
+      return { open: async () => writer, health: () => requests.health(), close: async () => {} };
     },
   };
 }
 
-/** A write of nothing is refused or taken by the same rules as one of points: bad credentials and a missing bucket show at once. */
-async function checkBucket<T>(client: InfluxDB, options: InfluxSinkOptions<T>, signal: AbortSignal): Promise<void> {
-  try {
-    await transportOf(client).request(writePath(options), "", {
-      method: "POST",
-      headers: { "content-type": "text/plain; charset=utf-8" },
-      signal,
+/** It holds nothing between two writes, so all tasks of a connection share it. */
+class InfluxWriter<T> implements SinkWriter<T> {
+  readonly #requests: InfluxRequests;
+  readonly #options: InfluxSinkOptions<T>;
+  readonly #path: string;
+
+  constructor(requests: InfluxRequests, options: InfluxSinkOptions<T>) {
+    this.#requests = requests;
+    this.#options = options;
+    this.#path = writePath(options);
+  }
+
+  /** A write of nothing is answered by the same rules as one of points: bad credentials and a missing bucket show at once. */
+  async check(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#post([], signal);
+    } catch (error) {
+      // It is there, and has no time just now, or wants to have points.
+      if (!(error instanceof WriteError && (error.class === "throttled" || error.class === "poison"))) throw error;
+    }
+  }
+
+  async write(values: readonly T[], context: WriteContext): Promise<void | readonly WriteOutcome[]> {
+    const lines: string[] = [];
+    const refused = new Map<number, WriteError>();
+    let writing = 0;
+    values.forEach((value, i) => {
+      try {
+        const own = this.#lines(value, context.origins[i], context.ids[i]);
+        if (own.length > 0) writing++;
+        for (const line of own) lines.push(line);
+      } catch (error) {
+        const poison = new WriteError("poison", "E_INFLUX_POINT", messageOf(error), { cause: error });
+        refused.set(i, error instanceof WriteError ? error : poison);
+      }
     });
-  } catch (error) {
-    const failure = classify(error);
-    if (failure.class === "fatal") throw failure;
+    if (writing === 1) await this.#writeNaming(lines, context.signal);
+    else if (writing > 1) await this.#post(lines, context.signal);
+    return refused.size === 0 ? undefined : values.map((_, i) => outcomeOf(refused.get(i)));
+  }
+
+  async close(): Promise<void> {}
+
+  #lines(value: T, origin: Origin | undefined, id: string | undefined): string[] {
+    const { points, spread = true } = this.#options;
+    const made = points(value);
+    const all = Array.isArray(made) ? (made as readonly Point[]) : [made as Point];
+    return all.map((point, place) => encodePoint(point, spread ? withinMs(origin, id, place) : 0));
+  }
+
+  /** The points of one value, which the engine can not halve: each that is refused is named, all others are written. */
+  async #writeNaming(lines: readonly string[], signal: AbortSignal): Promise<void> {
+    const refused: WriteError[] = [];
+    const write = async (some: readonly string[]): Promise<void> => {
+      try {
+        await this.#post(some, signal);
+      } catch (error) {
+        if (!(error instanceof WriteError) || error.class !== "poison") throw error;
+        if (some.length === 1) {
+          refused.push(
+            new WriteError("poison", error.code, `${error.message} (${nameOf(some[0] as string)})`, { cause: error }),
+          );
+          return;
+        }
+        const half = some.length >> 1;
+        await write(some.slice(0, half));
+        await write(some.slice(half));
+      }
+    };
+    await write(lines);
+    const [first] = refused;
+    if (first !== undefined)
+      throw new WriteError("poison", first.code, refused.map(({ message }) => message).join("; "), { cause: first });
+  }
+
+  async #post(lines: readonly string[], signal: AbortSignal): Promise<void> {
+    const { gzipThreshold = 1_000, api } = this.#options;
+    await this.#requests.write(this.#path, lines.join("\n"), { gzipThreshold, bearer: api === "v3" }, signal);
   }
 }
 
@@ -85,61 +154,21 @@ function writePath<T>({ org, bucket, api = "v2" }: InfluxSinkOptions<T>): string
     : `/api/v2/write?org=${encodeURIComponent(org)}&bucket=${encodeURIComponent(bucket)}&precision=ns`;
 }
 
-class InfluxWriter<T> implements SinkWriter<T> {
-  readonly #client: InfluxDB;
-  readonly #options: InfluxSinkOptions<T>;
-  readonly #path: string;
+/** Offsets that count give each value of a partition a time of its own. */
+function withinMs(origin: Origin | undefined, id: string | undefined, place: number): number {
+  if (origin !== undefined && /^\d+$/.test(String(origin.offset)))
+    return subMillisecond(`${origin.source}/${origin.partition}/${origin.index}#${place}`, BigInt(origin.offset));
+  return id === undefined ? 0 : subMillisecond(`${id}#${place}`);
+}
 
-  constructor(client: InfluxDB, options: InfluxSinkOptions<T>) {
-    this.#client = client;
-    this.#options = options;
-    this.#path = writePath(options);
-  }
+function outcomeOf(error: WriteError | undefined): WriteOutcome {
+  return error === undefined ? "written" : { class: error.class, code: error.code, message: error.message };
+}
 
-  async write(values: readonly T[], context: WriteContext): Promise<void | readonly WriteOutcome[]> {
-    const lines: string[] = [];
-    let refused: Map<number, WriteError> | undefined;
-    values.forEach((value, i) => {
-      try {
-        lines.push(...this.#lines(value, context.ids[i]));
-      } catch (error) {
-        refused ??= new Map();
-        refused.set(
-          i,
-          error instanceof WriteError
-            ? error
-            : new WriteError("poison", "E_INFLUX_POINT", String(error), { cause: error }),
-        );
-      }
-    });
-    if (lines.length > 0) await this.#post(lines.join("\n"), context.signal);
-    if (refused === undefined) return undefined;
-    const outcomes = refused;
-    return values.map((_, i): WriteOutcome => {
-      const error = outcomes.get(i);
-      return error === undefined ? "written" : { class: error.class, code: error.code, message: error.message };
-    });
-  }
+const MAX_NAME = 200;
 
-  async close(): Promise<void> {}
-
-  #lines(value: T, id: string | undefined): string[] {
-    const { points, spread = true } = this.#options;
-    const made = points(value);
-    const all = Array.isArray(made) ? (made as readonly Point[]) : [made as Point];
-    return all.map((point, place) => encodePoint(point, spread && id !== undefined ? `${id}#${place}` : undefined));
-  }
-
-  async #post(body: string, signal: AbortSignal): Promise<void> {
-    try {
-      await transportOf(this.#client).request(this.#path, body, {
-        method: "POST",
-        headers: { "content-type": "text/plain; charset=utf-8" },
-        gzipThreshold: this.#options.gzipThreshold ?? 1_000,
-        signal,
-      });
-    } catch (error) {
-      throw classify(error);
-    }
-  }
+/** A line without its fields' values, which may be anybody's. */
+function nameOf(line: string): string {
+  const series = /^(?:\\.|[^ ])*/.exec(line)?.[0] ?? "";
+  return `${series.slice(0, MAX_NAME)} ${line.slice(line.lastIndexOf(" ") + 1)}`;
 }

@@ -10,35 +10,71 @@ export interface Point {
   readonly tags?: Readonly<Record<string, string | undefined>>;
   /** At least one. Undefined ones are left out. The first write of a field in a shard decides its type. */
   readonly fields: Readonly<Record<string, FieldValue | undefined>>;
-  /** Milliseconds, or nanoseconds as bigint. */
+  /** Milliseconds (a fraction is cut off), or nanoseconds as bigint. */
   readonly time: number | bigint;
 }
 
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
-const NS_PER_MS = 1_000_000n;
+const NS_PER_MS = 1_000_000;
+/** The earliest and latest that InfluxDB stores. */
+const TIME_MIN = INT64_MIN + 2n;
+const TIME_MAX = INT64_MAX - 1n;
+/** The server keeps these for itself: it refuses such tags, and drops a field "time" without a word where there are others. */
+const RESERVED_TAGS: ReadonlySet<string> = new Set(["time", "_field", "_measurement"]);
+const RESERVED_FIELDS: ReadonlySet<string> = new Set(["time"]);
 
 /**
- * A point as one line of InfluxDB's line protocol, time in nanoseconds. `id` spreads points of the same series and millisecond over the
- * nanoseconds within it, the same ones after a replay, so that they do not overwrite each other. What the protocol can not carry is
- * made fit: line breaks and tabs in names and tags become a space, a backslash at their end an underscore (it would escape what follows). Throws a poison
- * {@link WriteError} for a point without a field, NaN, infinite numbers and integers over 64 bits.
+ * A point as one line of InfluxDB's line protocol, time in nanoseconds. `within` (0 to 999,999 nanoseconds, see {@link subMillisecond}) is added to a time
+ * in milliseconds. What the protocol can not carry in names and tags is made fit: a line break, a tab or NUL becomes a space, a backslash at the end an underscore
+ * (it would escape what follows). Strings of fields stay as they are. Throws a poison {@link WriteError} `E_INFLUX_POINT` for what InfluxDB refuses or, worse,
+ * would drop: no field, an empty or reserved name, a measurement that begins with `#`, NaN, infinite numbers, integers over 64 bits, a time out of range.
  *
- * Source: InfluxDB v2 line protocol reference.
+ * @example
+ * ```ts
+ * import { encodePoint } from "@millrace/influx";
+ * encodePoint({ measurement: "score", tags: { id: "ada l" }, fields: { score: 7, visits: 3n }, time: 5 });
+ * // "score,id=ada\\ l score=7,visits=3i 5000000"
+ * ```
  */
-export function encodePoint(point: Point, id: string | undefined): string {
-  if (point.measurement === "") throw refused("the measurement is empty");
+export function encodePoint(point: Point, within = 0): string {
+  const measurement = fit(point.measurement);
+  if (measurement === "") throw refused("the measurement is empty");
+  if (measurement.startsWith("#"))
+    throw refused(`the measurement "${measurement}" begins with "#", which makes a comment of the line`);
   const tags = Object.entries(point.tags ?? {})
-    .filter(([name, value]) => name !== "" && value !== undefined && value !== "")
+    .filter(([, value]) => value !== undefined && value !== "")
     .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([name, value]) => `,${escapeName(name)}=${escapeName(value as string)}`)
+    .map(([name, value]) => `,${encodeName("tag", name, RESERVED_TAGS)}=${escapeName(fit(value as string))}`)
     .join("");
   const fields = Object.entries(point.fields)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${escapeName(name)}=${encodeField(name, value as FieldValue)}`)
+    .map(([name, value]) => `${encodeName("field", name, RESERVED_FIELDS)}=${encodeField(name, value as FieldValue)}`)
     .join(",");
-  if (fields === "") throw refused(`point of "${point.measurement}" has no field`);
-  return `${escapeMeasurement(point.measurement)}${tags} ${fields} ${nanoseconds(point.time, id)}`;
+  if (fields === "") throw refused(`the point of "${measurement}" has no field`);
+  return `${measurement.replace(/[, ]/g, "\\$&")}${tags} ${fields} ${nanoseconds(point.time, within)}`;
+}
+
+/**
+ * Nanoseconds within a millisecond, made from an id: so that points of one series and millisecond do not overwrite each other, while a replay, which has the same
+ * ids, overwrites itself. Ids that differ only in `sequence` never meet within a million of them; others meet by chance, one pair in a million.
+ *
+ * @example
+ * ```ts
+ * import { subMillisecond } from "@millrace/influx";
+ * subMillisecond("orders/2", 17n) === subMillisecond("orders/2", 18n) - 1;
+ * ```
+ */
+export function subMillisecond(id: string, sequence: number | bigint = 0): number {
+  const place = BigInt.asUintN(64, BigInt(sequence)) % BigInt(NS_PER_MS);
+  return (hash(id) + Number(place)) % NS_PER_MS;
+}
+
+function encodeName(what: string, name: string, reserved: ReadonlySet<string>): string {
+  const fitted = fit(name);
+  if (fitted === "") throw refused(`a ${what} has an empty name`);
+  if (reserved.has(fitted)) throw refused(`a ${what} can not be called "${fitted}": InfluxDB keeps that for itself`);
+  return escapeName(fitted);
 }
 
 function encodeField(name: string, value: FieldValue): string {
@@ -58,11 +94,11 @@ function encodeField(name: string, value: FieldValue): string {
   }
 }
 
-function nanoseconds(time: number | bigint, id: string | undefined): bigint {
-  if (typeof time === "bigint") return time;
-  if (!Number.isFinite(time)) throw refused(`the time is ${time}`);
-  const ms = Math.floor(time);
-  return BigInt(ms) * NS_PER_MS + (id === undefined ? 0n : BigInt(hash(id) % 1_000_000));
+function nanoseconds(time: number | bigint, within: number): bigint {
+  if (typeof time === "number" && !Number.isFinite(time)) throw refused(`the time is ${time}`);
+  const ns = typeof time === "bigint" ? time : BigInt(Math.floor(time)) * BigInt(NS_PER_MS) + BigInt(within);
+  if (ns < TIME_MIN || ns > TIME_MAX) throw refused(`the time ${time} is out of range, which is 1677 to 2262`);
+  return ns;
 }
 
 /** FNV-1a, 32 bits, with a last mix (murmur3's), since ids differ most in their last characters. */
@@ -75,17 +111,13 @@ function hash(text: string): number {
   return state >>> 0;
 }
 
-function escapeMeasurement(name: string): string {
-  return fit(name).replace(/[, ]/g, "\\$&");
-}
-
 function escapeName(name: string): string {
-  return fit(name).replace(/[,= ]/g, "\\$&");
+  return name.replace(/[,= ]/g, "\\$&");
 }
 
-/** A backslash escapes only what needs it, so one inside is itself; at the end it would take the separator with it. */
+/** A backslash inside is itself, whatever follows; at the end it would take the separator with it. */
 function fit(name: string): string {
-  return name.replace(/[\n\r\t]/g, " ").replace(/\\+(?=[,= ]|$)/g, (slashes) => "_".repeat(slashes.length));
+  return name.replace(/[\0\t\n\r]/g, " ").replace(/\\+$/, (slashes) => "_".repeat(slashes.length));
 }
 
 function refused(why: string): WriteError {
