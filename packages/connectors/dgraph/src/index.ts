@@ -3,4 +3,14 @@
  *
  * @module
  */
-export {};
+export type { DgraphConnection, DgraphStub, DgraphTimeouts, DgraphTls } from "./dgraph-connection.js";
+export { type DgraphLookupOptions, dgraphLookup } from "./dgraph-lookup.js";
+export { type DgraphQueries, dgraphQueries } from "./dgraph-query.js";
+export { type DgraphSinkOptions, dgraphSink } from "./dgraph-sink.js";
+export { type DgraphRow, type DgraphSourceOptions, dgraphSource } from "./dgraph-source.js";
+export type { DgraphEdge, DgraphNode, DgraphWrite, Versioned } from "./dgraph-write.js";
+export { Dql, DqlUid, type DqlValue, dql, dqlUid } from "./dql.js";
+export { type DgraphPredicate, type DgraphSchema, ensureSchema } from "./ensure-schema.js";
+export type { DgraphFacet, DgraphGeo, DgraphScalar, DgraphValue } from "./n-quad.js";
+export type { PredicateKind } from "./predicate-schema.js";
+export type { DgraphEdgeSelection, DgraphSelection } from "./selection.js";
