@@ -118,26 +118,30 @@ class Measurement {
     const task: Task = { workload: id, engine, size, mode, leastCpuMs, polluted: pollute };
     const command = mode === "allocate" ? UNCOLLECTED : (this.#commands.get(engine) as Command);
     const report = await runTask(command, task);
-    const expected = await this.#checksum(size, engine === "loop" ? report.checksum : undefined);
+    const expected = await this.#checksum(size, engine === this.#reference ? report.checksum : undefined);
     if (report.checksum !== expected)
       throw new Error(
-        `${id}: ${engine} answers ${report.checksum} for ${size} values where the loop answers ${expected}`,
+        `${id}: ${engine} answers ${report.checksum} for ${size} values where ${this.#reference} answers ${expected}`,
       );
     return report;
   }
 
-  /** What the hand-written loop answers for this many values. */
-  async #checksum(size: number, known: number | undefined): Promise<number | undefined> {
-    if (!this.#workload.engines.includes("loop")) return known;
-    const found = this.#checksums.get(size) ?? known ?? (await this.#loopChecksum(size));
+  /** The engine that the others must agree with: the hand-written loop, where there is one. */
+  get #reference(): Engine {
+    return this.#workload.engines[0] as Engine;
+  }
+
+  /** What the reference answers for this many values. */
+  async #checksum(size: number, known: number | undefined): Promise<number> {
+    const found = this.#checksums.get(size) ?? known ?? (await this.#referenceChecksum(size));
     this.#checksums.set(size, found);
     return found;
   }
 
-  async #loopChecksum(size: number): Promise<number> {
+  async #referenceChecksum(size: number): Promise<number> {
     const task: Task = {
       workload: this.#workload.id,
-      engine: "loop",
+      engine: this.#reference,
       size,
       mode: "check",
       leastCpuMs: 0,
