@@ -1,0 +1,179 @@
+import { type Health, type Logger, messageOf, WriteError } from "@millrace/core";
+import cassandra, { type Client, type types as driverTypes, type QueryOptions } from "cassandra-driver";
+import type { CellType } from "./cell-type.js";
+import type { Answer, BoundStatement, CallOptions, CqlSession, Row, TableShape } from "./cql-session.js";
+import { plainCell } from "./plain-cell.js";
+import { buildClient, checkConnection, type ScyllaConnection } from "./scylla-connection.js";
+import { classify, isUnprepared } from "./scylla-errors.js";
+
+type ResultSet = driverTypes.ResultSet;
+
+/** What the driver takes, and its declarations do not say. */
+type Options = Omit<QueryOptions, "routingKey"> & { routingKey?: unknown };
+
+/** So many different warnings of the server are told. */
+const MAX_WARNINGS = 20;
+/** Longer, a warning is a list of keys. */
+const MAX_WARNING_LENGTH = 300;
+
+/** Connects by cassandra-driver. Fails at once where the login, the datacenter or the hosts are wrong. */
+export async function openSession(connection: ScyllaConnection, what: string, logger: Logger): Promise<CqlSession> {
+  const timeoutMs = checkConnection(connection, what);
+  const own = connection.client === undefined;
+  const client = connection.client ?? buildClient(connection, timeoutMs);
+  const log = (level: string, source: string, message: unknown): void => tell(logger, level, `${source}: ${message}`);
+  client.on("log", log);
+  try {
+    await client.connect();
+  } catch (error) {
+    client.removeListener("log", log);
+    if (own) await client.shutdown().catch(() => {});
+    const { class: errorClass, code, message } = classify(error, "read");
+    throw new WriteError(errorClass, code, `${what}: ${message}`, { cause: error });
+  }
+  return new DriverSession(client, timeoutMs, logger, async () => {
+    client.removeListener("log", log);
+    if (own) await client.shutdown();
+  });
+}
+
+/** The driver is talkative: what it calls info is for those who look for something. */
+function tell(logger: Logger, level: string, text: string): void {
+  if (level === "error") logger.error(text);
+  else if (level === "warning") logger.warn(text);
+  else if (level === "info") logger.debug(text);
+}
+
+class DriverSession implements CqlSession {
+  readonly #client: Client;
+  readonly #timeoutMs: number;
+  readonly #logger: Logger;
+  readonly #end: () => Promise<void>;
+  readonly #warnings = new Set<string>();
+  /** The engine tries again, and nobody else: twice is more than it says. */
+  readonly #noRetry = new cassandra.policies.retry.FallthroughRetryPolicy();
+  #closing: Promise<void> | undefined;
+
+  constructor(client: Client, timeoutMs: number, logger: Logger, end: () => Promise<void>) {
+    this.#client = client;
+    this.#timeoutMs = timeoutMs;
+    this.#logger = logger;
+    this.#end = end;
+  }
+
+  execute({ query, params }: BoundStatement, options: CallOptions): Promise<Answer> {
+    return this.#prepared((suffix) =>
+      this.#client.execute(query + suffix, params as unknown[], this.#options(options) as QueryOptions),
+    );
+  }
+
+  batch(statements: readonly BoundStatement[], options: CallOptions): Promise<Answer> {
+    return this.#prepared((suffix) =>
+      this.#client.batch(
+        statements.map(({ query, params }) => ({ query: query + suffix, params: params as unknown[] })),
+        { ...(this.#options(options) as QueryOptions), logged: false },
+      ),
+    );
+  }
+
+  async shape(keyspace: string, table: string): Promise<TableShape | undefined> {
+    const found = await this.#client.metadata.getTable(keyspace, table);
+    if (found === null || found === undefined) return undefined;
+    return {
+      keyspace,
+      table,
+      columns: found.columns.map(({ name, type }) => ({ name, type: type as CellType })),
+      partitionKey: found.partitionKeys.map(({ name }) => name),
+      clusteringKey: found.clusteringKeys.map(({ name }) => name),
+      compaction: found.compactionClass,
+    };
+  }
+
+  ring(): readonly bigint[] {
+    return [...(this.#client.metadata.getTokenRanges() ?? [])].map(({ end }) => BigInt(String(end)));
+  }
+
+  reachable(): boolean {
+    return this.#client.hosts.values().some((host) => host.isUp());
+  }
+
+  async health(): Promise<Health> {
+    const began = performance.now();
+    try {
+      await this.execute({ query: "SELECT release_version FROM system.local", params: [] }, { consistency: 0x01 });
+    } catch (error) {
+      return { status: "down", latencyMs: performance.now() - began, detail: classify(error, "read").message };
+    }
+    const hosts = this.#client.hosts.values();
+    const down = hosts.filter((host) => !host.isUp()).map(({ address }) => address);
+    const latencyMs = performance.now() - began;
+    if (down.length === 0) return { status: "up", latencyMs };
+    return { status: "degraded", latencyMs, detail: `${down.length} of ${hosts.length} hosts are down: ${down}` };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  /** A statement that can not be prepared again is prepared anew, under another text: so the server says why, or it works. */
+  async #prepared(call: (suffix: "" | " ") => Promise<ResultSet>): Promise<Answer> {
+    let result: ResultSet;
+    try {
+      result = await call("");
+    } catch (error) {
+      if (!isUnprepared(error)) throw error;
+      result = await call(" ");
+    }
+    for (const warning of result.info.warnings ?? []) this.#warn(warning);
+    const types = result.columns?.map(({ name, type }) => [name, type as CellType] as const) ?? [];
+    return {
+      rows: (result.rows ?? []).map((row) => plainRow(row, types)),
+      pageState: result.pageState ?? undefined,
+    };
+  }
+
+  #options({ consistency, serialConsistency, pageSize, pageState, near }: CallOptions): Options {
+    const options: Options = {
+      prepare: true,
+      consistency,
+      readTimeout: this.#timeoutMs,
+      retry: this.#noRetry,
+      isIdempotent: false,
+      autoPage: false,
+    };
+    if (serialConsistency !== undefined) options.serialConsistency = serialConsistency;
+    if (pageSize !== undefined) options.fetchSize = pageSize;
+    if (pageState !== undefined) options.pageState = pageState;
+    if (near !== undefined) {
+      const routingKey = this.#token(near);
+      if (routingKey !== undefined) options.routingKey = routingKey;
+    }
+    return options;
+  }
+
+  #token(value: bigint): unknown {
+    try {
+      return (this.#client.metadata as unknown as { newToken(text: string): unknown }).newToken(String(value));
+    } catch (error) {
+      this.#warn(`the ring is not known, so replicas are not asked directly: ${messageOf(error)}`);
+      return undefined;
+    }
+  }
+
+  #warn(text: string): void {
+    const short = text.slice(0, MAX_WARNING_LENGTH);
+    // The numbers in it differ from one time to the next.
+    const kind = short.replace(/\d+/g, "#");
+    if (this.#warnings.has(kind) || this.#warnings.size >= MAX_WARNINGS) return;
+    this.#warnings.add(kind);
+    this.#logger.warn(`the server warns: ${short}`);
+  }
+}
+
+function plainRow(row: unknown, types: readonly (readonly [string, CellType])[]): Row {
+  const given = row as Record<string, unknown>;
+  const plain: Record<string, unknown> = {};
+  for (const [name, type] of types) plain[name] = plainCell(given[name], type);
+  return plain;
+}

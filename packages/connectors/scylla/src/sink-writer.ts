@@ -1,0 +1,190 @@
+import { messageOf, type SinkWriter, type WriteContext, WriteError, type WriteOutcome } from "@millrace/core";
+import type { LimitFunction } from "p-limit";
+import type { CallOptions, CqlSession, Row } from "./cql-session.js";
+import type { BoundRow, RowStatements } from "./row-statements.js";
+import { classify } from "./scylla-errors.js";
+import { checkedVersion, type GrowingTime, positionVersion, type VersionContext } from "./write-version.js";
+
+/** A sink's options with every default filled in. */
+export interface SinkPlan<T> {
+  readonly row: (value: T) => Row;
+  readonly remove: ((value: T) => boolean) | undefined;
+  readonly version: "position" | ((value: T, context: VersionContext) => number | bigint) | undefined;
+  readonly ttlSeconds: ((value: T) => number | undefined) | undefined;
+  readonly maxRows: number;
+  readonly maxBytes: number;
+  readonly call: CallOptions;
+}
+
+/** A row and which value of the write it is of. */
+interface PlacedRow {
+  readonly bound: BoundRow;
+  readonly row: Row;
+  readonly place: number;
+}
+
+/** Writes rows in requests of one partition each, and tells what became of every value. */
+export class TableWriter<T> implements SinkWriter<T> {
+  readonly #session: CqlSession;
+  readonly #statements: RowStatements;
+  readonly #plan: SinkPlan<T>;
+  readonly #time: GrowingTime;
+  readonly #limit: LimitFunction;
+
+  constructor(
+    session: CqlSession,
+    statements: RowStatements,
+    plan: SinkPlan<T>,
+    time: GrowingTime,
+    limit: LimitFunction,
+  ) {
+    this.#session = session;
+    this.#statements = statements;
+    this.#plan = plan;
+    this.#time = time;
+    this.#limit = limit;
+  }
+
+  async write(values: readonly T[], context: WriteContext): Promise<readonly WriteOutcome[]> {
+    const { signal } = context;
+    if (signal.aborted) throw aborted();
+    const outcomes = new Array<WriteOutcome>(values.length).fill("written");
+    const lanes = this.#lanes(values, context, outcomes);
+    await untilEnded(
+      Promise.all(lanes.map((requests) => this.#limit(() => this.#sendInTurn(requests, outcomes, signal)))),
+      signal,
+    );
+    return outcomes;
+  }
+
+  async close(): Promise<void> {}
+
+  /** The requests, in lanes that do not touch each other. */
+  #lanes(values: readonly T[], context: WriteContext, outcomes: WriteOutcome[]): PlacedRow[][][] {
+    const partitions = new Map<string, PlacedRow[]>();
+    for (const [place, value] of values.entries()) {
+      const placed = this.#bind(value, place, context, outcomes);
+      if (placed === undefined) continue;
+      const own = partitions.get(placed.bound.partition);
+      if (own === undefined) partitions.set(placed.bound.partition, [placed]);
+      else own.push(placed);
+    }
+    const lanes = [...partitions.values()].map((rows) => cut(rows, this.#plan.maxRows, this.#plan.maxBytes));
+    // With versions no request is before another; without, a later one must not overtake one that is tried again.
+    return this.#plan.version === undefined ? lanes : lanes.flatMap((requests) => requests.map((one) => [one]));
+  }
+
+  #bind(value: T, place: number, context: WriteContext, outcomes: WriteOutcome[]): PlacedRow | undefined {
+    const { row: rowOf, remove, ttlSeconds } = this.#plan;
+    try {
+      const row = rowOf(value);
+      if (typeof row !== "object" || row === null)
+        throw new WriteError("poison", "E_SCYLLA_ROW", `row() must give an object; it gave ${String(row)}`);
+      const marks = { timestamp: this.#timestamp(value, place, context), ttlSeconds: ttlSeconds?.(value) };
+      const bound =
+        remove?.(value) === true ? this.#statements.remove(row, marks) : this.#statements.insert(row, marks);
+      return { bound, row, place };
+    } catch (error) {
+      outcomes[place] =
+        error instanceof WriteError
+          ? { class: error.class, code: error.code, message: error.message }
+          : { class: "poison", code: "E_SCYLLA_ROW", message: messageOf(error) };
+      return undefined;
+    }
+  }
+
+  #timestamp(value: T, place: number, { origins, times }: WriteContext): bigint {
+    const { version } = this.#plan;
+    if (version === undefined) return this.#time.next();
+    const origin = origins[place];
+    if (version === "position") return positionVersion(origin);
+    return checkedVersion(version(value, { time: times[place], origin }));
+  }
+
+  async #sendInTurn(
+    requests: readonly (readonly PlacedRow[])[],
+    outcomes: WriteOutcome[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const [i, rows] of requests.entries()) {
+      if (signal.aborted) return;
+      await this.#send(rows, outcomes, signal);
+      const failed = toTryAgain(rows, outcomes);
+      if (failed === undefined) continue;
+      // What is tried again is written later than what follows here, and would replace it.
+      for (const later of requests.slice(i + 1)) for (const { place } of later) outcomes[place] = failed;
+      return;
+    }
+  }
+
+  /** Halves what the server refuses, down to the row at fault. A refused batch has changed nothing. */
+  async #send(rows: readonly PlacedRow[], outcomes: WriteOutcome[], signal: AbortSignal): Promise<void> {
+    const [first] = rows;
+    if (first === undefined) return;
+    const { call } = this.#plan;
+    try {
+      if (rows.length === 1) await this.#session.execute(first.bound.statement, call);
+      else
+        await this.#session.batch(
+          rows.map(({ bound }) => bound.statement),
+          call,
+        );
+    } catch (error) {
+      const failure = classify(error, "write");
+      if (failure.class === "poison" && rows.length > 1) {
+        const middle = rows.length >> 1;
+        await this.#sendInTurn([rows.slice(0, middle), rows.slice(middle)], outcomes, signal);
+        return;
+      }
+      for (const { row, place } of rows)
+        outcomes[place] = {
+          class: failure.class,
+          code: failure.code,
+          message: `${this.#statements.name(row)}: ${failure.message}`,
+        };
+    }
+  }
+}
+
+/** Why a row of these is not written yet and may be, if there is one. */
+function toTryAgain(rows: readonly PlacedRow[], outcomes: readonly WriteOutcome[]): WriteOutcome | undefined {
+  return rows
+    .map(({ place }) => outcomes[place])
+    .find((outcome) => outcome !== undefined && outcome !== "written" && outcome.class !== "poison");
+}
+
+/** Cuts the rows of a partition into requests, in order. */
+function cut(rows: readonly PlacedRow[], maxRows: number, maxBytes: number): PlacedRow[][] {
+  const requests: PlacedRow[][] = [];
+  let current: PlacedRow[] = [];
+  let bytes = 0;
+  for (const placed of rows) {
+    if (current.length > 0 && (current.length >= maxRows || bytes + placed.bound.bytes > maxBytes)) {
+      requests.push(current);
+      current = [];
+      bytes = 0;
+    }
+    current.push(placed);
+    bytes += placed.bound.bytes;
+  }
+  if (current.length > 0) requests.push(current);
+  return requests;
+}
+
+function aborted(): WriteError {
+  return new WriteError("fatal", "E_SCYLLA_ABORTED", "the run is over: nothing more is written");
+}
+
+/** A server that does not answer does not hold up a run that is over. */
+async function untilEnded(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  let stop = (): void => {};
+  const ended = new Promise<never>((_, reject) => {
+    stop = () => reject(aborted());
+    signal.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    await Promise.race([work, ended]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}

@@ -1,0 +1,162 @@
+import { messageOf, type PoisonValue, type SourceBatch, type SourceReader, WriteError } from "@millrace/core";
+import type { LimitFunction } from "p-limit";
+import { cellBytes } from "./cell-bytes.js";
+import { TYPES } from "./cell-type.js";
+import type { Answer, CallOptions, CqlSession, Row } from "./cql-session.js";
+import { type ScanPlace, writePlace } from "./scan-position.js";
+import { classify } from "./scylla-errors.js";
+import { BEFORE_ALL, MIN_TOKEN, nextPiece, type TokenRange } from "./token-splits.js";
+
+/** The column that the token has in an answer. */
+export const TOKEN_COLUMN = "millrace_token";
+
+/** What the readers of a scan share. */
+export interface ScanPlan<T> {
+  readonly session: CqlSession;
+  /** Above a token, up to another one. */
+  readonly query: string;
+  /** From the smallest token on. */
+  readonly firstQuery: string;
+  readonly row: (row: Row) => T;
+  /** What a row is called: the same at every reading. */
+  readonly offset: (row: Row) => string;
+  readonly call: CallOptions;
+  readonly limit: LimitFunction;
+  readonly table: string;
+  /** Resolves when a host can be asked again, or after a while. */
+  reachable(over: Promise<unknown>): Promise<void>;
+}
+
+/** Reads a part of the ring, page by page, in the order of tokens. */
+export class SplitReader<T> implements SourceReader<T> {
+  readonly #plan: ScanPlan<T>;
+  readonly #range: TokenRange;
+  /** All rows of tokens up to here were given, and so many of the next token. */
+  #done: bigint;
+  #rows: number;
+  /** The server's mark behind the last page, within the piece it is of. */
+  #page: ScanPlace["page"];
+  /** Up to here nothing is left to ask for. */
+  #reached: bigint;
+  /** Rows of token `done + 1` that come again and were given already. */
+  #skip: number;
+  #unreachable = false;
+  #closed = false;
+  readonly #closing: Promise<undefined>;
+  #close = (): void => {};
+
+  constructor(plan: ScanPlan<T>, range: TokenRange, place: ScanPlace | undefined) {
+    this.#plan = plan;
+    this.#range = range;
+    this.#done = place?.done ?? range.after;
+    this.#rows = place?.rows ?? 0;
+    this.#page = place?.page;
+    this.#reached = this.#done;
+    this.#skip = this.#page === undefined ? this.#rows : 0;
+    this.#closing = new Promise((resolve) => {
+      this.#close = () => resolve(undefined);
+    });
+  }
+
+  async read(): Promise<SourceBatch<T> | undefined> {
+    if (this.#closed) return undefined;
+    const reading = this.#next();
+    // Whoever closed does not hear of what is still under way.
+    reading.catch(() => {});
+    const batch = await Promise.race([reading, this.#closing]);
+    return this.#closed ? undefined : batch;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#close();
+  }
+
+  /** The next page that has rows. One without is usual: deleted rows count too. */
+  async #next(): Promise<SourceBatch<T> | undefined> {
+    if (this.#unreachable) await this.#plan.reachable(this.#closing);
+    while (!this.#closed) {
+      const piece = this.#page ?? nextPiece(this.#range, this.#reached, this.#plan.session.ring());
+      if (piece === undefined) return undefined;
+      const answer = await this.#fetch(piece);
+      if (this.#closed) return undefined;
+      if (answer === undefined) continue;
+      const { rows, pageState } = answer;
+      const fresh = this.#withoutGiven(rows);
+      this.#page = pageState === undefined ? undefined : { after: piece.after, upTo: piece.upTo, state: pageState };
+      if (pageState === undefined) this.#reached = piece.upTo;
+      if (fresh.length > 0) return this.#batch(fresh);
+    }
+    return undefined;
+  }
+
+  /** Undefined: the server does not take its own mark any more, so it is to be asked by token. */
+  async #fetch(piece: TokenRange): Promise<Answer | undefined> {
+    const { session, query, firstQuery, call, limit, table } = this.#plan;
+    const first = piece.after === BEFORE_ALL;
+    const params = [first ? MIN_TOKEN : piece.after, piece.upTo].map((token) =>
+      cellBytes(token, { code: TYPES.bigint }),
+    );
+    const page = this.#page;
+    try {
+      const answer = await limit(() =>
+        session.execute(
+          { query: first ? firstQuery : query, params },
+          { ...call, near: piece.upTo, ...(page === undefined ? {} : { pageState: page.state }) },
+        ),
+      );
+      this.#unreachable = false;
+      return answer;
+    } catch (error) {
+      const { class: errorClass, code, message } = classify(error, "read");
+      if (page !== undefined && code === "E_SCYLLA_PROTOCOL") {
+        // Marks do not outlive an upgrade of the server.
+        this.#page = undefined;
+        this.#reached = this.#done;
+        this.#skip = this.#rows;
+        return undefined;
+      }
+      this.#unreachable = code === "E_SCYLLA_CONNECTION";
+      throw new WriteError(errorClass, code, `${table}: ${message}`, { cause: error });
+    }
+  }
+
+  /** Leaves out the first rows of the token in progress, where it is asked for again. */
+  #withoutGiven(rows: readonly Row[]): readonly Row[] {
+    let again = 0;
+    while (again < this.#skip && rows[again]?.[TOKEN_COLUMN] === this.#done + 1n) again++;
+    // Another token before all of them came again: some are gone meanwhile.
+    this.#skip = again === rows.length ? this.#skip - again : 0;
+    return rows.slice(again);
+  }
+
+  #batch(rows: readonly Row[]): SourceBatch<T> {
+    const { row: makeValue, offset: offsetOf, table } = this.#plan;
+    const values: T[] = [];
+    const offsets: string[] = [];
+    const poison: PoisonValue[] = [];
+    for (const { [TOKEN_COLUMN]: _token, ...row } of rows) {
+      const offset = offsetOf(row);
+      try {
+        values.push(makeValue(row));
+        offsets.push(offset);
+      } catch (error) {
+        const message = `row ${offset} of ${table}: ${messageOf(error)}`;
+        poison.push({ offset, raw: Buffer.from(offset), error: { code: "E_DECODE", message } });
+      }
+    }
+    this.#advance(rows);
+    const position = writePlace({ done: this.#done, rows: this.#rows, page: this.#page });
+    return { values, offsets, position, ...(poison.length === 0 ? {} : { poison }) };
+  }
+
+  /** The last token may go on in the next page, or get rows later: it is in progress until another one comes. */
+  #advance(rows: readonly Row[]): void {
+    const last = rows[rows.length - 1]?.[TOKEN_COLUMN] as bigint;
+    const before = rows.findLastIndex((row) => row[TOKEN_COLUMN] !== last);
+    const count = rows.length - 1 - before;
+    const goesOn = before === -1 && this.#done + 1n === last;
+    this.#rows = goesOn ? this.#rows + count : count;
+    this.#done = last - 1n;
+  }
+}
