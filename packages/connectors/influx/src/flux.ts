@@ -72,20 +72,11 @@ function literal(value: FluxParameter): string {
   }
 }
 
-/** Any "$" is written by its number, so that no interpolation can come about. */
+/** "$" by its number, so that no interpolation can come about; control characters too: NUL would end the query. */
 function quoted(text: string): string {
-  const escaped = text.replace(/["\\\n\r\t$]/g, (each) => ESCAPES[each] as string);
-  return `"${escaped}"`;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones that are meant
+  return `"${text.replace(/["\\$\x00-\x1f]/g, (each) => `\\x${each.charCodeAt(0).toString(16).padStart(2, "0")}`)}"`;
 }
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '"': '\\"',
-  "\\": "\\\\",
-  "\n": "\\n",
-  "\r": "\\r",
-  "\t": "\\t",
-  $: "\\x24",
-};
 
 /** Strings, regular expressions (where a value may begin), and comments, whole or open at the end. */
 const LITERALS = /"(?:\\[\s\S]?|[^"\\])*("?)|[~(,:=[]\s*\/(?!\/)(?:\\.?|[^/\\\n])*(\/?)|\/\/[^\n]*(\n?)/g;

@@ -26,8 +26,8 @@ const RESERVED_FIELDS: ReadonlySet<string> = new Set(["time"]);
 
 /**
  * A point as one line of InfluxDB's line protocol, time in nanoseconds. `within` (0 to 999,999 nanoseconds, see {@link subMillisecond}) is added to a time
- * in milliseconds. What the protocol can not carry in names and tags is made fit: a line break, a tab or NUL becomes a space, a backslash at the end an underscore
- * (it would escape what follows). Strings of fields stay as they are. Throws a poison {@link WriteError} `E_INFLUX_POINT` for what InfluxDB refuses or, worse,
+ * in milliseconds. What the protocol can not carry in names and tags is made fit: a line break, a tab or NUL becomes a space, a backslash that would
+ * escape what follows (at the end; in a measurement or field name also before a comma, blank, `=` or `"`) an underscore. Strings of fields stay as they are. Throws a poison {@link WriteError} `E_INFLUX_POINT` for what InfluxDB refuses or, worse,
  * would drop: no field, an empty or reserved name, a measurement that begins with `#`, NaN, infinite numbers, integers over 64 bits, a time out of range.
  *
  * @example
@@ -38,18 +38,21 @@ const RESERVED_FIELDS: ReadonlySet<string> = new Set(["time"]);
  * ```
  */
 export function encodePoint(point: Point, within = 0): string {
-  const measurement = fit(point.measurement);
+  const measurement = fitName(point.measurement);
   if (measurement === "") throw refused("the measurement is empty");
   if (measurement.startsWith("#"))
     throw refused(`the measurement "${measurement}" begins with "#", which makes a comment of the line`);
   const tags = Object.entries(point.tags ?? {})
     .filter(([, value]) => value !== undefined && value !== "")
     .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([name, value]) => `,${encodeName("tag", name, RESERVED_TAGS)}=${escapeName(fit(value as string))}`)
+    .map(([name, value]) => `,${encodeName("tag", fitTag(name), RESERVED_TAGS)}=${escapeName(fitTag(value as string))}`)
     .join("");
   const fields = Object.entries(point.fields)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${encodeName("field", name, RESERVED_FIELDS)}=${encodeField(name, value as FieldValue)}`)
+    .map(
+      ([name, value]) =>
+        `${encodeName("field", fitName(name), RESERVED_FIELDS)}=${encodeField(name, value as FieldValue)}`,
+    )
     .join(",");
   if (fields === "") throw refused(`the point of "${measurement}" has no field`);
   return `${measurement.replace(/[, ]/g, "\\$&")}${tags} ${fields} ${nanoseconds(point.time, within)}`;
@@ -71,10 +74,9 @@ export function subMillisecond(id: string, sequence: number | bigint = 0): numbe
 }
 
 function encodeName(what: string, name: string, reserved: ReadonlySet<string>): string {
-  const fitted = fit(name);
-  if (fitted === "") throw refused(`a ${what} has an empty name`);
-  if (reserved.has(fitted)) throw refused(`a ${what} can not be called "${fitted}": InfluxDB keeps that for itself`);
-  return escapeName(fitted);
+  if (name === "") throw refused(`a ${what} has an empty name`);
+  if (reserved.has(name)) throw refused(`a ${what} can not be called "${name}": InfluxDB keeps that for itself`);
+  return escapeName(name);
 }
 
 function encodeField(name: string, value: FieldValue): string {
@@ -115,9 +117,23 @@ function escapeName(name: string): string {
   return name.replace(/[,= ]/g, "\\$&");
 }
 
-/** A backslash inside is itself, whatever follows; at the end it would take the separator with it. */
-function fit(name: string): string {
-  return name.replace(/[\0\t\n\r]/g, " ").replace(/\\+$/, (slashes) => "_".repeat(slashes.length));
+/** Line breaks end a line, and the server skips white space before names. */
+function withoutBreaks(text: string): string {
+  return text.replace(/[\0\t\n\r]/g, " ");
+}
+
+/** In tags a backslash is itself, whatever follows; at the end it would take the separator with it. */
+function fitTag(text: string): string {
+  return withoutBreaks(text).replace(/\\+$/, underscores);
+}
+
+/** In other names the server also takes one before these for an escape, though they have their own: it refuses such fields, and loses such measurements. */
+function fitName(text: string): string {
+  return withoutBreaks(text).replace(/\\+(?=[,= "]|$)/g, underscores);
+}
+
+function underscores(slashes: string): string {
+  return "_".repeat(slashes.length);
 }
 
 function refused(why: string): WriteError {

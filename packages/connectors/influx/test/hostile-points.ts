@@ -38,13 +38,15 @@ export const hostileText: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: "grapheme", maxLength: 12 }),
 );
 
-/** What the encoder makes of a name or a tag's value; everything else comes back as it was. */
-export function fitted(name: string): string {
-  return name.replace(/[\0\t\n\r]/g, " ").replace(/\\+$/, (slashes) => "_".repeat(slashes.length));
-}
+const spaced = (text: string): string => text.replace(/[\0\t\n\r]/g, " ");
+const underscores = (slashes: string): string => "_".repeat(slashes.length);
 
-const name = hostileText.filter((text) => !["", "time", "_field", "_measurement"].includes(fitted(text)));
-const names = fc.uniqueArray(name, { maxLength: 3, selector: fitted });
+/** What the encoder makes of tags, and of other names; everything else comes back as it was. */
+export const fittedTag = (text: string): string => spaced(text).replace(/\\+$/, underscores);
+export const fittedName = (text: string): string => spaced(text).replace(/\\+(?=[,= "]|$)/g, underscores);
+
+const named = (fitted: (text: string) => string): fc.Arbitrary<string> =>
+  hostileText.filter((text) => !["", "time", "_field", "_measurement"].includes(fitted(text)));
 
 const fieldValue = fc.oneof(
   hostileText,
@@ -56,9 +58,9 @@ const fieldValue = fc.oneof(
 /** Points that InfluxDB can store. */
 export const hostilePoint: fc.Arbitrary<Point> = fc
   .record({
-    measurement: name.filter((text) => !text.startsWith("#")),
-    tagNames: names,
-    fieldNames: fc.uniqueArray(name, { minLength: 1, maxLength: 3, selector: fitted }),
+    measurement: named(fittedName).filter((text) => !text.startsWith("#")),
+    tagNames: fc.uniqueArray(named(fittedTag), { maxLength: 3, selector: fittedTag }),
+    fieldNames: fc.uniqueArray(named(fittedName), { minLength: 1, maxLength: 3, selector: fittedName }),
     tagValues: fc.array(hostileText, { minLength: 3, maxLength: 3 }),
     fieldValues: fc.array(fieldValue, { minLength: 3, maxLength: 3 }),
     time: fc.bigInt(0n, 4_000_000_000_000_000_000n),
@@ -78,14 +80,14 @@ export function expectedOf(point: Point): {
   time: bigint;
 } {
   return {
-    measurement: fitted(point.measurement),
+    measurement: fittedName(point.measurement),
     tags: Object.fromEntries(
       Object.entries(point.tags ?? {})
         .filter(([, value]) => value !== "" && value !== undefined)
-        .map(([tag, value]) => [fitted(tag), fitted(value as string)]),
+        .map(([tag, value]) => [fittedTag(tag), fittedTag(value as string)]),
     ),
     fields: Object.fromEntries(
-      Object.entries(point.fields).map(([field, value]) => [fitted(field), Object.is(value, -0) ? 0 : value]),
+      Object.entries(point.fields).map(([field, value]) => [fittedName(field), Object.is(value, -0) ? 0 : value]),
     ),
     time: BigInt(point.time),
   };
