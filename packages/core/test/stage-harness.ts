@@ -19,7 +19,7 @@ export class ManualClock implements Clock {
   #now: number;
   #timers: { readonly at: number; readonly fn: () => void }[] = [];
 
-  constructor(now = 0, { virtual = true }: { readonly virtual?: boolean } = {}) {
+  constructor(now = 0, { virtual = false }: { readonly virtual?: boolean } = {}) {
     this.#now = now;
     this.virtual = virtual;
   }

@@ -31,7 +31,7 @@ class Probe extends AsyncStage {
 function setUp(
   onError: "fail" | "skip" = "skip",
   limit = 8,
-  clock: ManualClock = new ManualClock(),
+  clock: ManualClock = new ManualClock(0, { virtual: true }),
 ): { harness: StageHarness; probe: Probe } {
   const harness = new StageHarness(
     {
@@ -55,7 +55,7 @@ describe("AsyncStage", () => {
   });
 
   it("lets out together what comes in one turn of the event loop, where time is real", async () => {
-    const { harness, probe } = setUp("skip", 8, new ManualClock(0, { virtual: false }));
+    const { harness, probe } = setUp("skip", 8, new ManualClock());
     harness.send(["later", "later", "later"]);
     // Callbacks of one phase of the loop; what is to happen behind them is asked for before the last of them ran.
     for (const settle of probe.open) setImmediate(settle);
