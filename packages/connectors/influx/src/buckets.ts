@@ -27,10 +27,11 @@ export async function ensureBucket(
 ): Promise<void> {
   const { retention } = options;
   const requests = new InfluxRequests(connection);
-  const retentionRules =
+  const seconds =
     retention === undefined || retention === "forever"
-      ? []
-      : [{ type: "expire", everySeconds: Math.ceil(durationMs(retention, "ensureBucket: retention") / 1_000) }];
+      ? 0
+      : Math.ceil(durationMs(retention, "ensureBucket: retention") / 1_000);
+  const retentionRules = [retentionRule(seconds)];
   const known = await findBucket(requests, name);
   if (known !== undefined) {
     if (retention !== undefined) await requests.call("PATCH", `/api/v2/buckets/${known.id}`, { retentionRules });
@@ -72,6 +73,16 @@ export async function deleteBucket(connection: InfluxConnection, name: string): 
   const requests = new InfluxRequests(connection);
   const bucket = await findBucket(requests, name);
   if (bucket !== undefined) await requests.call("DELETE", `/api/v2/buckets/${bucket.id}`);
+}
+
+const HOUR = 3_600;
+const DAY = 24 * HOUR;
+
+/** 0: for ever. Shards as long as the server's own default for it: a change that leaves them longer than the retention is refused. */
+function retentionRule(everySeconds: number): object {
+  const shardGroupDurationSeconds =
+    everySeconds === 0 || everySeconds >= 180 * DAY ? 7 * DAY : everySeconds < 2 * DAY ? HOUR : DAY;
+  return { type: "expire", everySeconds, shardGroupDurationSeconds };
 }
 
 async function findBucket(requests: InfluxRequests, name: string): Promise<Bucket | undefined> {

@@ -66,10 +66,21 @@ export class FluxPages {
     const pages = limit === undefined ? flux`` : flux` |> limit(n: ${limit})`;
     const query = flux`from(bucket: ${bucket}) |> range(start: time(v: ${from}), stop: time(v: ${to})) ${pipe} |> drop(columns: ["_start", "_stop"]) |> group() |> sort(columns: ["_time"])${pages}`;
     const rows: TimedRow[] = [];
-    for await (const row of rowsOf(this.#requests, query, signal))
-      rows.push({ row, ns: nanosecondsOf(row._time), text: undefined });
+    try {
+      for await (const row of rowsOf(this.#requests, query, signal))
+        rows.push({ row, ns: nanosecondsOf(row._time), text: undefined });
+    } catch (error) {
+      throw explained(error);
+    }
     return rows;
   }
+}
+
+/** What the server says where fields of different types meet in one order. Of some types it panics. */
+function explained(error: unknown): unknown {
+  if (!(error instanceof WriteError && /schema collision|interface conversion/.test(error.message))) return error;
+  const text = `${error.message}: fields of different types need a pipe that takes those of one type, or pivots`;
+  return new WriteError("fatal", "E_INFLUX_QUERY", text, { cause: error });
 }
 
 interface TimedRow {

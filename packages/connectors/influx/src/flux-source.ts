@@ -11,7 +11,7 @@ import {
 } from "@millrace/core";
 import type { FluxRow } from "./annotated-csv.js";
 import type { FluxQuery } from "./flux.js";
-import { FluxPages, NS_PER_MS } from "./flux-pages.js";
+import { FluxPages, NS_PER_MS, type PlacedRow } from "./flux-pages.js";
 import type { InfluxConnection } from "./influx-connection.js";
 import { InfluxRequests } from "./influx-requests.js";
 
@@ -76,10 +76,15 @@ export function fluxSource<T>(options: FluxSourceOptions<T>): Source<T> {
         subscribe: (listener) => listener.assigned(["0"], 1),
         open: async (_partition, position) => {
           const pages = new FluxPages(requests, plan);
-          const horizon = (): bigint => stop ?? timeOf(clock.now() - latenessMs, "time");
+          const horizon = (): bigint => {
+            const now = clock.now();
+            return stop !== undefined && stop <= timeOf(now, "time")
+              ? stop
+              : earlier(timeOf(now - latenessMs, "time"), stop);
+          };
           const at = position === undefined ? start : BigInt(position);
           const wait = (ms: number, done: () => void): (() => void) => clock.schedule(clock.now() + ms, done);
-          return new PageReader({ pages, at, horizon, bounded: stop !== undefined, wait, decode: options.decode });
+          return new PageReader({ pages, at, horizon, stop, wait, decode: options.decode });
         },
         comparePositions: (left, right) => Number(BigInt(left) - BigInt(right)),
         health: () => requests.health(),
@@ -95,12 +100,16 @@ function timeOf(time: number | Date, what: string): bigint {
   return BigInt(ms) * NS_PER_MS;
 }
 
+function earlier(time: bigint, stop: bigint | undefined): bigint {
+  return stop !== undefined && stop < time ? stop : time;
+}
+
 interface ReaderPlan<T> {
   readonly pages: FluxPages;
   readonly at: bigint;
   /** Up to where it reads now. */
   readonly horizon: () => bigint;
-  readonly bounded: boolean;
+  readonly stop: bigint | undefined;
   readonly wait: (ms: number, done: () => void) => () => void;
   readonly decode: (row: FluxRow) => T;
 }
@@ -109,6 +118,8 @@ class PageReader<T> implements SourceReader<T> {
   readonly #plan: ReaderPlan<T>;
   readonly #closing = new AbortController();
   #at: bigint;
+  /** It has read up to the horizon: nothing more is there before some time has passed. */
+  #caughtUp = false;
   #told = false;
 
   constructor(plan: ReaderPlan<T>) {
@@ -117,37 +128,44 @@ class PageReader<T> implements SourceReader<T> {
   }
 
   async read(): Promise<SourceBatch<T> | undefined> {
-    const { pages, horizon, bounded } = this.#plan;
-    while (!this.#closing.signal.aborted) {
-      const end = horizon();
-      if (this.#at >= end) {
-        if (bounded) return undefined;
-        if (!this.#told) return this.#nothing();
-        await this.#pause();
-        continue;
+    const { stop } = this.#plan;
+    while (!this.#closing.signal.aborted && (stop === undefined || this.#at < stop)) {
+      if (this.#caughtUp) await this.#pause();
+      const rows = await this.#page();
+      if (rows.length > 0) {
+        this.#told = this.#caughtUp;
+        return this.#batch(rows);
       }
-      try {
-        const { rows, next } = await pages.read(this.#at, end, this.#closing.signal);
-        this.#at = next;
-        if (rows.length > 0) return this.#batch(rows);
-      } catch (error) {
-        if (!this.#closing.signal.aborted) throw error;
+      if (this.#caughtUp && !this.#told) {
+        this.#told = true;
+        return this.#batch([]);
       }
     }
     return undefined;
+  }
+
+  async #page(): Promise<readonly PlacedRow[]> {
+    const { pages, horizon } = this.#plan;
+    const { signal } = this.#closing;
+    const end = horizon();
+    this.#caughtUp = this.#at >= end;
+    if (this.#caughtUp || signal.aborted) return [];
+    try {
+      const { rows, next } = await pages.read(this.#at, end, signal);
+      this.#at = next;
+      this.#caughtUp = next === end;
+      return rows;
+    } catch (error) {
+      if (signal.aborted) return [];
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
   }
 
-  #nothing(): SourceBatch<T> {
-    this.#told = true;
-    return { values: [], offsets: [], times: [], position: String(this.#at), caughtUp: true };
-  }
-
-  #batch(rows: readonly { readonly row: FluxRow; readonly ns: bigint; readonly offset: string }[]): SourceBatch<T> {
-    this.#told = false;
+  #batch(rows: readonly PlacedRow[]): SourceBatch<T> {
     const values: T[] = [];
     const offsets: string[] = [];
     const times: number[] = [];
@@ -162,7 +180,7 @@ class PageReader<T> implements SourceReader<T> {
         poison.push({ offset, raw, error: { code: "E_DECODE", message: messageOf(error) } });
       }
     }
-    return { values, offsets, times, position: String(this.#at), poison };
+    return { values, offsets, times, position: String(this.#at), caughtUp: this.#caughtUp, poison };
   }
 
   #pause(): Promise<void> {

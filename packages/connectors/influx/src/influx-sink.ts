@@ -29,7 +29,7 @@ export type InfluxSinkOptions<T> = InfluxConnection & {
   readonly gzipThreshold?: number;
   /** "v2" (default, also understood by InfluxDB 3), or "v3", the write endpoint of InfluxDB 3, whose database is `bucket`. */
   readonly api?: "v2" | "v3";
-  /** Points of one series in one millisecond are kept apart by the value's id (default). False: the last one stays. */
+  /** Points of one series in one millisecond are kept apart (default): by the value's id, else by what is in them. False: the last one stays. */
   readonly spread?: boolean;
 };
 
@@ -114,7 +114,7 @@ class InfluxWriter<T> implements SinkWriter<T> {
     const { points, spread = true } = this.#options;
     const made = points(value);
     const all = Array.isArray(made) ? (made as readonly Point[]) : [made as Point];
-    return all.map((point, place) => encodePoint(point, spread ? withinMs(origin, id, place) : 0));
+    return all.map((point, place) => encodePoint(point, spread ? withinMs(point, place, origin, id) : 0));
   }
 
   /** The points of one value, which the engine can not halve: each that is refused is named, all others are written. */
@@ -154,11 +154,11 @@ function writePath<T>({ org, bucket, api = "v2" }: InfluxSinkOptions<T>): string
     : `/api/v2/write?org=${encodeURIComponent(org)}&bucket=${encodeURIComponent(bucket)}&precision=ns`;
 }
 
-/** Offsets that count give each value of a partition a time of its own. */
-function withinMs(origin: Origin | undefined, id: string | undefined, place: number): number {
+/** Offsets that count give each value of a partition a time of its own. Where there is no id, points that differ are kept apart. */
+function withinMs(point: Point, place: number, origin: Origin | undefined, id: string | undefined): number {
   if (origin !== undefined && /^\d+$/.test(String(origin.offset)))
     return subMillisecond(`${origin.source}/${origin.partition}/${origin.index}#${place}`, BigInt(origin.offset));
-  return id === undefined ? 0 : subMillisecond(`${id}#${place}`);
+  return subMillisecond(`${id ?? encodePoint(point)}#${place}`);
 }
 
 function outcomeOf(error: WriteError | undefined): WriteOutcome {
