@@ -282,6 +282,10 @@ export interface OperatorSpec {
   readonly refires?: boolean;
   /** Would count a result that is fired again twice, so it is refused below one that refires. */
   readonly aggregates?: boolean;
+  /** What it emits depends on the order in which values come: those of a key, if it is keyed. */
+  readonly sequential?: boolean;
+  /** Gives values another key. */
+  readonly rekeys?: boolean;
   /** Why results may differ after a replay, in words for `guarantees()`; undefined where they can not. */
   readonly lowers?: string;
   /** What must be equal for a checkpoint to be restored, beyond name and kind. */

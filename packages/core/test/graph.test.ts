@@ -4,6 +4,7 @@ import {
   type DeadLetter,
   discardSink,
   from,
+  type KeyedStream,
   memoryCheckpoints,
   type Sink,
   type Stream,
@@ -480,6 +481,38 @@ describe("guarantees()", () => {
       ["exactly-once", expect.stringContaining("inside the commit")],
     ]);
     expect(levels({ ...plain, writes: "append", system: "db:2" }, (s) => s, system)[0]?.[0]).toBe("at-least-once");
+  });
+
+  it("are lowered where an operator depends on an order that a replay may change", () => {
+    const sink = { ...discardSink(), name: "up", writes: "idempotent" as const };
+    const source = testSource<number>({ name: "in", partitions: ["0", "1"], partitioned: true });
+    const of = (make: (s: Stream<number>) => Stream<unknown>, to: Sink<unknown> = sink) =>
+      topology("t", make(from(source)).to(to)).guarantees({
+        checkpoint: { every: "1s", store: memoryCheckpoints() },
+      })[0];
+    const summed = (s: KeyedStream<number, number>) => s.reduce((sum, n) => sum + n, { name: "sum" });
+    const key = (n: number) => n % 3;
+    const lowered = { level: "at-least-once" };
+    const kept = { level: "effectively-once" };
+    expect(of((s) => summed(s.keyBy(key)))).toEqual({
+      path: ["in", "keyBy-1", "sum", "up"],
+      level: "at-least-once",
+      because: 'reduce "sum" depends on the order in which the partitions of "in" are read, and a replay may change it',
+    });
+    expect(of((s) => summed(s.keyBy(key, { partitioned: true })))).toMatchObject(kept);
+    expect(of((s) => summed(s.keyBy(key)), { ...sink, writes: "versioned" })).toMatchObject(kept);
+    expect(of((s) => s.take(3, { name: "first" }))).toMatchObject(lowered);
+    expect(of((s) => summed(s.merge(s).keyBy(key, { partitioned: true })))).toMatchObject({
+      because: expect.stringContaining('"merge-1" takes its inputs'),
+    });
+    const called = (s: Stream<number>) =>
+      s.keyBy(key, { partitioned: true }).mapAsync(async (n) => n, { order: "key" });
+    expect(of((s) => summed(called(s)))).toMatchObject(kept);
+    const skipped = of((s) => called(s).unkeyed().skip(1, { name: "rest" }));
+    const otherKey = of((s) => summed(called(s).keyBy((n) => n, { partitioned: true })));
+    for (const each of [skipped, otherKey])
+      expect(each).toMatchObject({ because: expect.stringContaining('"mapAsync-1" lets results out') });
+    expect(of((s) => s.merge(s).filter((n) => n > 1))).toMatchObject(kept);
   });
 
   it("refuse a delivery that does not hold, with the path and the operator", () => {

@@ -24,14 +24,18 @@ export function guaranteesOf(graph: Graph, store: CheckpointStore | undefined): 
     if (found.length >= MAX_PATHS) return;
     const longer = [vertex, ...path];
     const inputs = inputsOf(graph, vertex.id);
-    if (inputs.length === 0) found.push({ path: longer.map(({ id }) => id), ...judge(longer, store) });
+    if (inputs.length === 0) found.push({ path: longer.map(({ id }) => id), ...judge(graph, longer, store) });
     for (const edge of inputs) walk(byId.get(edge.from) as Vertex, longer);
   };
   for (const vertex of graph.vertices) if (vertex.type === "sink") walk(vertex, []);
   return found;
 }
 
-function judge(path: readonly Vertex[], store: CheckpointStore | undefined): { level: DeliveryLevel; because: string } {
+function judge(
+  graph: Graph,
+  path: readonly Vertex[],
+  store: CheckpointStore | undefined,
+): { level: DeliveryLevel; because: string } {
   const { sink } = path[path.length - 1] as SinkVertex;
   const first = path[0];
   if (first?.type === "source" && first.source.replays === false)
@@ -55,7 +59,32 @@ function judge(path: readonly Vertex[], store: CheckpointStore | undefined): { l
     };
   if (sink.writes === "versioned")
     return { level: "effectively-once", because: `"${sink.name}" compares a version that grows` };
+  const reordered = orderLostOn(graph, path);
+  if (reordered !== undefined) return { level: "at-least-once", because: reordered };
   return { level: "effectively-once", because: `"${sink.name}" writes the same id again with the same content` };
+}
+
+/**
+ * Why an operator on the path may see values in another order after a replay, and so give the ids of before another content. The values of
+ * a key keep their order while they stay in one partition, are not merged with others, and pass only what keeps the order of that key.
+ */
+function orderLostOn(graph: Graph, path: readonly Vertex[]): string | undefined {
+  let ofAll: string | undefined;
+  let ofOtherKeys: string | undefined;
+  let ofPartitions: string | undefined;
+  for (const vertex of path) {
+    if (vertex.type === "source" && vertex.source.partitioned === true)
+      ofPartitions = `the partitions of "${vertex.id}" are read`;
+    if (vertex.type !== "operator") continue;
+    const { id, spec, keyed, partitioned } = vertex;
+    if (spec.rekeys === true) ofAll ??= ofOtherKeys;
+    const lost = ofAll ?? (keyed ? undefined : ofOtherKeys) ?? (partitioned ? undefined : ofPartitions);
+    if (spec.sequential === true && lost !== undefined)
+      return `${spec.kind} "${id}" depends on the order in which ${lost}, and a replay may change it`;
+    if (inputsOf(graph, id).length > 1) ofAll ??= `"${id}" takes its inputs`;
+    if (spec.unordered === true) ofOtherKeys ??= `"${id}" lets results out`;
+  }
+  return undefined;
 }
 
 /** Refuses to start below the delivery asked for, naming the weakest path. */

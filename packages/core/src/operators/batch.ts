@@ -23,6 +23,7 @@ export function batch(policy: BatchPolicy & { readonly name?: string }, keyed: b
     name: policy.name,
     origins: replayable ? "derive" : "none",
     holdsState: true,
+    sequential: true,
     perTask: !keyed,
     reads: { keys: keyed },
     make: (context) => new BatchStage(context, policy, withinMs, keyed, replayable),

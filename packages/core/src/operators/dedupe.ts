@@ -31,6 +31,7 @@ export function dedupe<T>(name: string, options: DedupeOptions<T>): OperatorSpec
     name,
     origins: "keep",
     holdsState: true,
+    sequential: true,
     eventTime: "needs",
     reads: { keys: true, times: true, marks: true },
     make: (context) => new DedupeStage(context, name, options.by, withinMs),

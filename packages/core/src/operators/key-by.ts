@@ -5,7 +5,7 @@ import { otherPlaces } from "./guard.js";
 
 /** Gives each value a key, in place of the one it may have had. */
 export function keyBy<T>(key: (value: T) => Key): OperatorSpec {
-  return { kind: "keyBy", origins: "keep", make: (context) => new KeyByStage(context, key) };
+  return { kind: "keyBy", rekeys: true, origins: "keep", make: (context) => new KeyByStage(context, key) };
 }
 
 class KeyByStage<T> implements Stage {

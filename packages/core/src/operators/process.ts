@@ -86,6 +86,7 @@ export function process<K extends Key, T, S extends StateSpec, U>(
     name,
     origins: "derive",
     holdsState: true,
+    sequential: true,
     ...(expires ? { eventTime: "needs" } : {}),
     reads: { keys: true, times: true, origins: true, marks: expires },
     make: (context) => new ProcessStage(context, name, spec, new Map(declared)),

@@ -22,6 +22,7 @@ export function rolling<A, T>(
     name,
     origins: "keep",
     holdsState: true,
+    sequential: true,
     global: !keyed,
     aggregates: !keyed,
     reads: { keys: keyed },

@@ -11,6 +11,7 @@ export function roundRobin(count: number, options: { readonly name?: string }): 
     name: options.name,
     origins: "keep",
     holdsState: true,
+    sequential: true,
     global: true,
     make: (context) => new RoundRobinStage(context, count, options.name),
   };

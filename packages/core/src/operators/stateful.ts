@@ -50,6 +50,7 @@ export function stateful<K extends Key, T, S, U>(name: string, spec: StatefulSpe
     name,
     origins: "derive",
     holdsState: true,
+    sequential: true,
     ...(ttl === undefined ? {} : { eventTime: "needs" }),
     reads: { keys: true, times: true, origins: true, marks: ttl !== undefined },
     make: (context) => new StatefulStage(context, name, spec, ttl),

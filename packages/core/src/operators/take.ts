@@ -11,6 +11,7 @@ export function take(count: number, options: { readonly name?: string }, keyed: 
     name: options.name,
     origins: "keep",
     holdsState: true,
+    sequential: true,
     global: !keyed,
     reads: { keys: keyed },
     make: (context) => new TakeStage(context, count, options.name, keyed),

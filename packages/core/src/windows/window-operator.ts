@@ -65,6 +65,7 @@ export function describe(shape: WindowShape, plan: FiringPlan, keyed: boolean): 
     origins: keyed || clock !== "count" ? "derive" : "none",
     refires: refires(plan),
     aggregates: true,
+    sequential: clock === "count",
     ...(lowers === undefined ? {} : { lowers }),
   };
 }
