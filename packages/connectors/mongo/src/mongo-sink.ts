@@ -1,39 +1,53 @@
-import type {
-  BatchPolicy,
-  RuntimeContext,
-  Sink,
-  SinkCommit,
-  SinkConnection,
-  SinkWriter,
-  WriteOutcome,
+import {
+  type BatchPolicy,
+  type Health,
+  type RuntimeContext,
+  requireArgument,
+  type Sink,
+  type SinkConnection,
+  type SinkWriter,
 } from "@millrace/core";
-import { type Collection, MongoBulkWriteError, type WriteError as MongoWriteError } from "mongodb";
-import { classify, classOfCode, type MongoConnection, openClient, probe } from "./mongo-client.js";
+import type { Collection, Document } from "mongodb";
+import { BulkWriter } from "./bulk-writer.js";
+import {
+  type MongoConnection,
+  type OpenClient,
+  openClient,
+  probe,
+  requireCollection,
+  requireConnection,
+} from "./mongo-connection.js";
+import { classify } from "./mongo-errors.js";
 import { systemOf } from "./mongo-system.js";
-import { type MongoWrite, modelOf, settledByDuplicate, targetOf } from "./mongo-write.js";
+import type { MongoWrite } from "./mongo-write.js";
+import { TransactionalWriter } from "./transactional-writer.js";
 
 /** Options of {@link mongoSink}. */
 export type MongoSinkOptions<T> = MongoConnection & {
   readonly collection: string;
-  /** What a value does; undefined: nothing. */
+  /** What a value does; undefined: nothing. What it throws makes the value poison. */
   readonly write: (value: T) => MongoWrite | undefined;
   /** Default: `mongo:DATABASE.COLLECTION`. */
   readonly name?: string;
   /** Default: 1,000 values. */
   readonly batch?: BatchPolicy;
-  /** Bulk writes in flight (1). With more, values of one key stay in order on a keyed stream. */
+  /** Bulk writes in flight on a keyed stream (4); the values of one key stay in order. Without keys it is one. */
   readonly concurrency?: number;
+  /** What a replay does ("idempotent"). "append" for models that must not be repeated, such as `$inc`: a write without an answer is then no longer tried again. */
+  readonly writes?: "idempotent" | "versioned" | "append";
+  /** With `mongoCheckpoints` on the same hosts: bytes that may wait for one checkpoint (64 MB). */
+  readonly maxEpochBytes?: number;
 };
 
-/** What a transactional writer hands to `mongoCheckpoints` of the same database. */
-export interface MongoCommit {
-  readonly collection: string;
-  readonly writes: readonly MongoWrite[];
-}
+const DEFAULT_BATCH: BatchPolicy = { size: 1_000 };
+const DEFAULT_CONCURRENCY = 4;
+const DEFAULT_EPOCH_BYTES = 64 * 1024 * 1024;
 
 /**
- * Writes to a collection by bulk: majority and journaled. Documents that MongoDB refuses (a validator, a size) go to `onError`, the others are written. With
- * `mongoCheckpoints` of the same deployment and database the writes are part of the checkpoint's transaction: exactly-once.
+ * Writes to a collection by bulk: by majority and journaled. Documents that MongoDB refuses (a validator, a unique index, a size) go to `onError`, the others are
+ * written. With `mongoCheckpoints` on the same hosts the writes are part of the checkpoint's transaction: exactly-once.
+ *
+ * Fails at connect with `E_MONGO_COLLECTION`, `E_MONGO_AUTH` or `E_MONGO_CONNECTION`.
  *
  * @example
  * ```ts
@@ -43,150 +57,90 @@ export interface MongoCommit {
  *   url: "mongodb://127.0.0.1:27017", database: "app", collection: "scores",
  *   write: ({ id, score }) => ({ kind: "set", id, fields: { score } }),
  * });
- * const done = from([{ id: "ada", score: 7 }]).to(scores).run();
+ * await from([{ id: "ada", score: 7 }]).to(scores).run();
  * ```
  */
 export function mongoSink<T>(options: MongoSinkOptions<T>): Sink<T> {
-  const {
-    collection,
-    database,
-    name = `mongo:${database}.${collection}`,
-    batch = { size: 1_000 },
-    concurrency,
-  } = options;
-  const system = systemOf(options);
+  requireConnection(options, "mongoSink");
+  const { collection, database, writes = "idempotent" } = options;
+  requireArgument(
+    typeof collection === "string" && collection !== "",
+    "mongoSink: collection must be a collection's name",
+  );
+  requireArgument(typeof options.write === "function", "mongoSink: write must be a function");
   return {
-    name,
-    writes: "idempotent",
-    batch,
-    ...(concurrency === undefined ? {} : { concurrency }),
-    ...(system === undefined ? {} : { system }),
-    connect: async (context: RuntimeContext): Promise<SinkConnection<T>> => {
-      const open = await openClient(options);
-      const documents = open.client
-        .db(database)
-        .collection(collection, { writeConcern: { w: "majority", journal: true } });
-      const transactional = system !== undefined && context.transactionalSystem === system;
-      return {
-        open: async () => (transactional ? new TransactionalWriter(options) : new BulkWriter(documents, options)),
-        health: () => probe(open.client),
-        close: open.close,
-      };
-    },
+    name: options.name ?? `mongo:${database}.${collection}`,
+    writes,
+    batch: options.batch ?? DEFAULT_BATCH,
+    concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
+    system: systemOf(options),
+    metadata: false,
+    connect: (context) => CollectionConnection.open(options, context),
   };
 }
 
-class BulkWriter<T> implements SinkWriter<T> {
-  readonly #collection: Collection;
-  readonly #write: (value: T) => MongoWrite | undefined;
-
-  constructor(collection: Collection, options: MongoSinkOptions<T>) {
-    this.#collection = collection;
-    this.#write = options.write;
-  }
-
-  async write(values: readonly T[]): Promise<readonly WriteOutcome[]> {
-    const outcomes = new Array<WriteOutcome>(values.length).fill("written");
-    const writes: { readonly write: MongoWrite; readonly place: number }[] = [];
-    values.forEach((value, place) => {
-      const write = this.#write(value);
-      if (write !== undefined) writes.push({ write, place });
-    });
-    // An unordered bulk may change the order of its writes, so a document is in it only once.
-    for (const group of distinctTargets(writes)) await this.#bulk(group, outcomes);
-    return outcomes;
-  }
-
-  async close(): Promise<void> {}
-
-  async #bulk(
-    group: readonly { readonly write: MongoWrite; readonly place: number }[],
-    outcomes: WriteOutcome[],
-  ): Promise<void> {
-    const ordered = group.some(({ write }) => write.kind === "model");
-    try {
-      await this.#collection.bulkWrite(
-        group.map(({ write }) => modelOf(write)),
-        { ordered },
-      );
-    } catch (error) {
-      if (!(error instanceof MongoBulkWriteError)) throw classify(error);
-      const failures = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
-      if (failures.length === 0) throw classify(error);
-      this.#settle(group, failures, ordered, outcomes);
-    }
-  }
-
-  #settle(
-    group: readonly { readonly write: MongoWrite; readonly place: number }[],
-    failures: readonly MongoWriteError[],
-    ordered: boolean,
-    outcomes: WriteOutcome[],
-  ): void {
-    for (const { index, code, errmsg } of failures) {
-      const { write, place } = group[index] as (typeof group)[number];
-      const settled = code === 11000 && settledByDuplicate(write);
-      // Two upserts of one new document: the other one made it, so this one will find it.
-      const raced = code === 11000 && (write.kind === "replace" || write.kind === "set") && /_id_/.test(errmsg ?? "");
-      if (!settled)
-        outcomes[place] = {
-          class: raced ? "conflict" : classOfCode(code),
-          code: `E_MONGO_${code}`,
-          message: `MongoDB: ${errmsg ?? "the write failed"}`,
-        };
-    }
-    const stoppedAt = failures[0]?.index ?? group.length;
-    // An ordered bulk stops at its first failure: what is behind it has not been tried.
-    if (ordered)
-      for (const { place } of group.slice(stoppedAt + 1))
-        outcomes[place] = {
-          class: "transient",
-          code: "E_MONGO_STOPPED",
-          message: "a write before it in the batch failed",
-        };
-  }
-}
-
-/** Cuts writes into groups in which no document is written twice, in order. */
-function distinctTargets<W extends { readonly write: MongoWrite }>(writes: readonly W[]): W[][] {
-  const groups: W[][] = [];
-  let current: W[] = [];
-  let seen = new Set<string>();
-  for (const entry of writes) {
-    const target = targetOf(entry.write);
-    if (target !== undefined && seen.has(target)) {
-      groups.push(current);
-      current = [];
-      seen = new Set();
-    }
-    if (target !== undefined) seen.add(target);
-    current.push(entry);
-  }
-  if (current.length > 0) groups.push(current);
-  return groups;
-}
-
-/** Keeps the writes of an epoch for the checkpoint's own transaction. */
-class TransactionalWriter<T> implements SinkWriter<T> {
+class CollectionConnection<T> implements SinkConnection<T> {
   readonly #options: MongoSinkOptions<T>;
-  #writes: MongoWrite[] = [];
+  readonly #open: OpenClient;
+  readonly #collection: Collection;
+  readonly #transactional: boolean;
+  readonly #tried: boolean;
+  #closing: Promise<void> | undefined;
 
-  constructor(options: MongoSinkOptions<T>) {
-    this.#options = options;
-  }
-
-  async write(values: readonly T[]): Promise<void> {
-    for (const value of values) {
-      const write = this.#options.write(value);
-      if (write !== undefined) this.#writes.push(write);
+  static async open<T>(options: MongoSinkOptions<T>, context: RuntimeContext): Promise<CollectionConnection<T>> {
+    const open = await openClient(options);
+    try {
+      await requireCollection(open.db, options.collection);
+      const transactional = context.transactionalSystem === systemOf(options);
+      const tried = transactional && (await canRefuse(open, options.collection));
+      return new CollectionConnection(options, open, transactional, tried);
+    } catch (error) {
+      await open.close().catch(() => {});
+      throw classify(error);
     }
   }
 
-  async flush(): Promise<SinkCommit> {
-    const commit: MongoCommit = { collection: this.#options.collection, writes: this.#writes };
-    this.#writes = [];
-    return commit.writes.length === 0 ? {} : { commit };
+  private constructor(options: MongoSinkOptions<T>, open: OpenClient, transactional: boolean, tried: boolean) {
+    this.#options = options;
+    this.#open = open;
+    this.#collection = open.db.collection(options.collection, { writeConcern: { w: "majority", journal: true } });
+    this.#transactional = transactional;
+    this.#tried = tried;
   }
 
-  async close(): Promise<void> {}
+  async open(): Promise<SinkWriter<T>> {
+    const { write, maxEpochBytes = DEFAULT_EPOCH_BYTES } = this.#options;
+    if (!this.#transactional) return new BulkWriter(this.#collection, write);
+    return new TransactionalWriter({
+      client: this.#open.client,
+      collection: this.#collection,
+      write,
+      system: systemOf(this.#options),
+      maxBytes: maxEpochBytes,
+      tried: this.#tried,
+    });
+  }
+
+  health(): Promise<Health> {
+    return probe(this.#open);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#open.close();
+    return this.#closing;
+  }
+}
+
+/** The collection has a rule of its own that a document can break. */
+async function canRefuse({ db }: OpenClient, collection: string): Promise<boolean> {
+  try {
+    const [found] = await db.listCollections({ name: collection }).toArray();
+    const { options } = (found ?? {}) as { readonly options?: Document };
+    if (options?.validator !== undefined || options?.capped === true) return true;
+    const indexes = await db.collection(collection).indexes();
+    return indexes.some(({ name, unique }) => name !== "_id_" && unique === true);
+  } catch {
+    // Not allowed to look: then as if it had one.
+    return true;
+  }
 }

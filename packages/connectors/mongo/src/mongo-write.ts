@@ -1,6 +1,6 @@
-import type { AnyBulkWriteOperation, Document } from "mongodb";
+import { type AnyBulkWriteOperation, BSON, type Document } from "mongodb";
 
-/** What a value does to its collection. Each is idempotent: a replay leaves the same documents. */
+/** What a value does to its collection. Each but `model` is idempotent: a replay leaves the same documents. */
 export type MongoWrite =
   /** Insert; a document with this `_id` that is there already stays as it is. */
   | { readonly kind: "insertIgnore"; readonly document: Document & { readonly _id: unknown } }
@@ -8,43 +8,62 @@ export type MongoWrite =
   | { readonly kind: "replace"; readonly document: Document & { readonly _id: unknown } }
   /** Some fields of the document with this `_id`, which is made if it is not there. */
   | { readonly kind: "set"; readonly id: unknown; readonly fields: Document }
-  /** The whole document, if its `version` field is larger than that of the one that is there. */
+  /** The whole document, if its field named `version` is larger than that of the one that is there. */
   | { readonly kind: "guarded"; readonly document: Document & { readonly _id: unknown }; readonly version: string }
   | { readonly kind: "delete"; readonly id: unknown }
-  /** Any write model. That it may be repeated is yours to see to; batches with such writes run in order. */
+  /**
+   * Any write model but updateMany and deleteMany. That it may be repeated is yours to see to (else give the sink `writes: "append"`); batches with such writes run
+   * in order.
+   */
   | { readonly kind: "model"; readonly model: AnyBulkWriteOperation };
 
-/** The driver's form of a write. */
+/** The driver's form of a write. Throws a TypeError, whose message says what is wrong, for one that is none. */
 export function modelOf(write: MongoWrite): AnyBulkWriteOperation {
   switch (write.kind) {
     case "insertIgnore": {
       const { _id, ...rest } = write.document;
-      return { updateOne: { filter: { _id }, update: { $setOnInsert: rest }, upsert: true } } as AnyBulkWriteOperation;
+      return upsert({ updateOne: { filter: byId(_id), update: { $setOnInsert: rest } } });
     }
     case "replace":
-      return {
-        replaceOne: { filter: { _id: write.document._id }, replacement: withoutId(write.document), upsert: true },
-      } as AnyBulkWriteOperation;
+      return upsert({ replaceOne: { filter: byId(write.document._id), replacement: withoutId(write.document) } });
     case "set":
-      return {
-        updateOne: { filter: { _id: write.id }, update: { $set: write.fields }, upsert: true },
-      } as AnyBulkWriteOperation;
-    case "guarded": {
-      const { document, version } = write;
-      // Where a newer one is there the filter misses, and the upsert's insert fails on the _id (11000): the older write is over.
-      return {
-        replaceOne: {
-          filter: { _id: document._id, [version]: { $lt: document[version] } },
-          replacement: withoutId(document),
-          upsert: true,
-        },
-      } as AnyBulkWriteOperation;
-    }
+      return upsert({ updateOne: { filter: byId(write.id), update: { $set: write.fields } } });
+    case "guarded":
+      return guarded(write.document, write.version);
     case "delete":
-      return { deleteOne: { filter: { _id: write.id } } } as AnyBulkWriteOperation;
-    default:
+      return { deleteOne: { filter: byId(write.id) } } as AnyBulkWriteOperation;
+    case "model":
+      if ("updateMany" in write.model || "deleteMany" in write.model)
+        throw new TypeError("updateMany and deleteMany can not be part of a sink: their outcome is not one value's");
       return write.model;
+    default:
+      throw new TypeError(`there is no write of kind ${JSON.stringify((write as { kind?: unknown }).kind)}`);
   }
+}
+
+/**
+ * A pipeline decides on the server, so that an older write is no error: a filter that misses would become an insert that fails, and inside a transaction that would
+ * end it.
+ */
+function guarded(document: Document, version: string): AnyBulkWriteOperation {
+  const own: unknown = document[version];
+  if (own === undefined || own === null)
+    throw new TypeError(`a guarded write needs a version, and the document has no field "${version}"`);
+  const newer = { $lt: [`$${version}`, { $literal: own }] };
+  const update = [{ $replaceWith: { $cond: [newer, { $literal: document }, "$$ROOT"] } }];
+  return upsert({ updateOne: { filter: byId(document._id), update } });
+}
+
+function upsert(model: Readonly<Record<string, Document>>): AnyBulkWriteOperation {
+  return Object.fromEntries(
+    Object.entries(model).map(([kind, one]) => [kind, { ...one, upsert: true }]),
+  ) as unknown as AnyBulkWriteOperation;
+}
+
+/** By $eq, so that an id such as `{ $gt: "" }` is a strange value and not a question. Without an id all values would be one document, that of null. */
+function byId(id: unknown): Document {
+  if (id === undefined || id === null) throw new TypeError("the document has no _id");
+  return { _id: { $eq: id } };
 }
 
 function withoutId({ _id, ...rest }: Document): Document {
@@ -55,10 +74,6 @@ function withoutId({ _id, ...rest }: Document): Document {
 export function targetOf(write: MongoWrite): string | undefined {
   if (write.kind === "model") return undefined;
   const id = write.kind === "set" || write.kind === "delete" ? write.id : write.document._id;
-  return typeof id === "object" && id !== null ? JSON.stringify(id) : `${typeof id}:${String(id)}`;
-}
-
-/** A duplicate `_id` that only says that the write is done, or that a newer one is. */
-export function settledByDuplicate(write: MongoWrite): boolean {
-  return write.kind === "guarded" || write.kind === "insertIgnore";
+  // 1, 1n and Int32(1) are one id.
+  return typeof id === "string" ? `"${id}` : BSON.EJSON.stringify(id);
 }
