@@ -95,6 +95,7 @@ auto_snapshot: false
 materialized_views_enabled: true
 batch_size_warn_threshold: 64KiB
 batch_size_fail_threshold: 640KiB
+${process.env.CASS_YAML_EXTRA ?? ""}
 `;
 }
 
