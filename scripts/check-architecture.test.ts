@@ -119,6 +119,15 @@ describe("packages", () => {
     ]);
   });
 
+  test("tests, and only they, may use the testbed", () => {
+    const server = { "testbed/stand-in/index.ts": "export {};\n" };
+    const use = (depth: string): string => `import "${depth}testbed/stand-in/index.js";\n`;
+    expect(check({ ...server, "packages/connectors/sqlite/test/a.test.ts": use("../../../../") })).toEqual([]);
+    expect(check({ ...server, "packages/connectors/sqlite/src/a.ts": use("../../../../") })).toEqual([
+      expect.stringContaining("leaves packages/connectors/sqlite"),
+    ]);
+  });
+
   test("a connector must not know another connector, nor core anything of ours", () => {
     const found = check({
       "packages/connectors/mongo/package.json": { ...SQLITE, name: "@millrace/mongo", exports: { ".": "x" } },

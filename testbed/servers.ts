@@ -1,4 +1,5 @@
 import { cassandra } from "./cassandra.js";
+import { dgraph } from "./dgraph.js";
 import { influx } from "./influx.js";
 import { kafka } from "./kafka.js";
 import { mongo } from "./mongo.js";
@@ -7,7 +8,7 @@ import type { Server } from "./server.js";
 /** What `up` starts without names; `KAFKA_NODES=3` makes the broker three. */
 export function allServers(): readonly Server[] {
   const nodes = process.env.KAFKA_NODES === "3" ? 3 : 1;
-  return [...Array.from({ length: nodes }, (_, i) => kafka(i + 1, nodes)), cassandra(), influx(), mongo()];
+  return [...Array.from({ length: nodes }, (_, i) => kafka(i + 1, nodes)), cassandra(), influx(), mongo(), dgraph()];
 }
 
 /** The servers of these names (`kafka` is all its nodes); all of them where none is named. */
