@@ -4,7 +4,7 @@ import { DgraphClient } from "./dgraph-client.js";
 import type { DgraphConnection } from "./dgraph-connection.js";
 import type { DgraphRow } from "./dgraph-source.js";
 import { variableText } from "./dql.js";
-import { nameText, requireName } from "./names.js";
+import { nameText, partName, requireName } from "./names.js";
 import { readSchema } from "./predicate-schema.js";
 import { cutEdge, type DgraphSelection, selectionText } from "./selection.js";
 
@@ -15,7 +15,7 @@ export type DgraphLookupOptions<V> = DgraphConnection & {
   readonly select: readonly DgraphSelection[];
   /** Default: the node as it is. */
   readonly value?: (node: DgraphRow) => V;
-  /** Default: `dgraph:BY`. */
+  /** Default: `dgraph.BY`. */
   readonly name?: string;
   /** Keys a query (100). */
   readonly keysAQuery?: number;
@@ -37,7 +37,7 @@ export type DgraphLookupOptions<V> = DgraphConnection & {
  * ```
  */
 export function dgraphLookup<Q extends Key, V = DgraphRow>(options: DgraphLookupOptions<V>): Lookup<Q, V> {
-  const { by, select, name = `dgraph:${by}`, keysAQuery = 100, concurrency = 4 } = options;
+  const { by, select, name = partName(by), keysAQuery = 100, concurrency = 4 } = options;
   requireName(by, "dgraphLookup: by");
   const fields = selectionText(select, "dgraphLookup");
   requireArgument(

@@ -15,7 +15,7 @@ import { DgraphClient } from "./dgraph-client.js";
 import type { DgraphConnection } from "./dgraph-connection.js";
 import type { DgraphWrite } from "./dgraph-write.js";
 import { UnwritableValue } from "./n-quad.js";
-import { requireName } from "./names.js";
+import { partName, requireName } from "./names.js";
 import { type GraphSchema, readSchema, requireXid } from "./predicate-schema.js";
 import { Transaction } from "./transaction.js";
 import { type BlockRules, upsertBlock } from "./upsert-block.js";
@@ -34,7 +34,7 @@ export type DgraphSinkOptions<T> = DgraphConnection & {
   readonly version?: string;
   /** The only predicates that may be written, and those that a deleted node loses (all of the schema). */
   readonly predicates?: readonly string[];
-  /** Default: `dgraph:XID`. */
+  /** Default: `dgraph.XID`. */
   readonly name?: string;
   /** Values a transaction. Default: 200. */
   readonly batch?: BatchPolicy;
@@ -61,7 +61,7 @@ const TRIES_BEFORE_HALVING = 2;
  * ```
  */
 export function dgraphSink<T>(options: DgraphSinkOptions<T>): Sink<T> {
-  const { xid, type, version, predicates, name = `dgraph:${xid}`, batch = { size: 200 }, concurrency = 1 } = options;
+  const { xid, type, version, predicates, name = partName(xid), batch = { size: 200 }, concurrency = 1 } = options;
   requireName(xid, "dgraphSink: xid");
   if (type !== undefined) requireName(type, "dgraphSink: type");
   if (version !== undefined) requireName(version, "dgraphSink: version");

@@ -10,7 +10,7 @@ import {
 } from "@millrace/core";
 import { DgraphClient, type Snapshot } from "./dgraph-client.js";
 import type { DgraphConnection } from "./dgraph-connection.js";
-import { nameText, requireName } from "./names.js";
+import { nameText, partName, requireName } from "./names.js";
 import { readSchema } from "./predicate-schema.js";
 import { compareScans, positionText, type ScanPosition, scanPosition } from "./scan-position.js";
 import { cutEdge, type DgraphSelection, selectionText } from "./selection.js";
@@ -25,7 +25,7 @@ export type DgraphSourceOptions<T> = DgraphConnection & {
   readonly select: readonly DgraphSelection[];
   /** A node to a value. What it throws goes to the first `onError` below. */
   readonly decode: (node: DgraphRow) => T;
-  /** Default: `dgraph:TYPE` or `dgraph:PREDICATE`. */
+  /** Default: `dgraph.TYPE` or `dgraph.PREDICATE`. */
   readonly name?: string;
   /** Nodes a query (500). */
   readonly pageSize?: number;
@@ -50,7 +50,7 @@ export type DgraphSourceOptions<T> = DgraphConnection & {
 export function dgraphSource<T>(options: DgraphSourceOptions<T>): Source<T> {
   const { nodes, select, pageSize = 500 } = options;
   const root = "type" in nodes ? nodes.type : nodes.has;
-  const { name = `dgraph:${root}` } = options;
+  const { name = partName(root) } = options;
   requireName(root, "dgraphSource: nodes");
   selectionText(select, "dgraphSource");
   requireArgument(

@@ -32,3 +32,8 @@ export function isName(name: string): boolean {
 export function nameText(name: string): string {
   return /^~?[A-Za-z_][A-Za-z0-9_.]*$/.test(name) ? name : `<${name}>`;
 }
+
+/** The name that a part has in a topology, unless it is given one. */
+export function partName(of: string): string {
+  return `dgraph.${of.replace(/[^A-Za-z0-9_.-]/g, "_")}`.slice(0, 100);
+}
