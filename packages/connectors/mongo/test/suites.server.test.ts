@@ -126,9 +126,9 @@ sourceSuite<Sorted>({
       teardown: drop,
     };
   },
-  // Ids go another way than times, and three have each time.
+  // Ids go the other way than times, and three have each time.
   sample: (n) => ({
-    _id: ((n * 7_919 + 3) % 100_003).toString(16).padStart(24, "0"),
+    _id: `${String(100_000 - Math.floor(n / 3)).padStart(6, "0")}-${n % 3}`,
     at: new Date(1_700_000_000_000 + Math.floor(n / 3)),
   }),
 });
