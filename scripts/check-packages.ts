@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Package, readRepository } from "./architecture/repository.js";
 import { command } from "./packages/command.js";
+import { runGuidePages } from "./packages/guide-pages.js";
 import { nodeRelease } from "./packages/node-release.js";
 import { checkDeclarations, runProbe, scratchProject } from "./packages/scratch-project.js";
 
@@ -12,6 +13,8 @@ import { checkDeclarations, runProbe, scratchProject } from "./packages/scratch-
  * every Node.js we promise.
  */
 const NODE_MAJORS = [20, 24, 26];
+/** Runs TypeScript as it is. */
+const TYPESCRIPT_MAJOR = 24;
 
 /** By package: a program that uses the packed package as its user would. */
 const PROBES: Readonly<Record<string, string>> = {
@@ -64,6 +67,8 @@ function main(scratch: string): void {
       runProbe(project, join(root, "scripts/package-probes", probe), args);
     step(`import on Node.js ${major}`, () => use("entries.mjs", ...entries));
     if (major === NODE_MAJORS[0]) step("declarations", () => checkDeclarations(project, COMPILER, entries));
+    if (major === TYPESCRIPT_MAJOR)
+      step(`run the guide's code on Node.js ${major}`, () => runGuidePages(project, root));
     for (const { manifest } of packages) {
       const probe = PROBES[manifest.name];
       if (probe !== undefined) step(`use ${manifest.name} on Node.js ${major}`, () => use(probe));
