@@ -48,6 +48,8 @@ export function mongo(): Server {
           "--cache-size",
           "256M",
           "--sync-on-commit",
+          // Such as --auth, or --enable-test-commands for injected faults.
+          ...(process.env.MONGO_ARGS ?? "").split(" ").filter((arg) => arg !== ""),
         ],
         env: { PYTHONPATH: join(CACHE, FOLDER, "site") },
       };
