@@ -1,4 +1,4 @@
-import { type Duration, durationMs, WriteError } from "@millrace/core";
+import { type Duration, durationMs, requireArgument, WriteError } from "@millrace/core";
 import type { InfluxConnection } from "./influx-connection.js";
 import { InfluxRequests } from "./influx-requests.js";
 
@@ -10,7 +10,7 @@ interface Bucket {
 
 /**
  * Makes a bucket that keeps points for `retention` (default: for ever), or sets that on one that is there; without `retention` one that is there stays as
- * it is. Idempotent, also from several processes at once. A shorter retention deletes older points; InfluxDB takes an hour or more. Throws `E_INFLUX_AUTH`,
+ * it is. Idempotent, also from several processes at once. A shorter retention deletes older points. Throws `E_ARGUMENT` (InfluxDB takes an hour or more), `E_INFLUX_AUTH`,
  * `E_INFLUX_BUCKET` (no such organization), `E_INFLUX_REFUSED`.
  *
  * @example
@@ -26,11 +26,12 @@ export async function ensureBucket(
   options: { readonly retention?: Duration | "forever" } = {},
 ): Promise<void> {
   const { retention } = options;
-  const requests = new InfluxRequests(connection);
   const seconds =
     retention === undefined || retention === "forever"
       ? 0
       : Math.ceil(durationMs(retention, "ensureBucket: retention") / 1_000);
+  requireArgument(seconds === 0 || seconds >= HOUR, "ensureBucket: InfluxDB keeps points for an hour at least");
+  const requests = new InfluxRequests(connection);
   const retentionRules = [retentionRule(seconds)];
   const known = await findBucket(requests, name);
   if (known !== undefined) {

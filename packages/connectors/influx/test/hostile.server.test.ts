@@ -1,7 +1,7 @@
 import { InfluxDB } from "@influxdata/influxdb-client";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { encodePoint, flux, fluxQuery, type Point } from "../src/index.js";
+import { flux, fluxQuery, type Point } from "../src/index.js";
 import { expectedOf, hostilePoint, hostileText } from "./hostile-points.js";
 import { all, freshBucket, server } from "./server.js";
 
@@ -133,14 +133,4 @@ it("whole numbers, floats, times and lists mean in Flux what they are here", asy
       more: true,
     },
   ]);
-});
-
-it("the client's Point loses what the encoder refuses or keeps", async () => {
-  const { Point: ClientPoint } = await import("@influxdata/influxdb-client");
-  // A tag that ends in a backslash swallows the next one; a point without a field vanishes.
-  expect(new ClientPoint("m").tag("a", "x\\").tag("b", "y").intField("v", 1).toLineProtocol()).toMatch(/a=x\\,b=y/);
-  expect(new ClientPoint("m").toLineProtocol()).toBeUndefined();
-  expect(encodePoint({ measurement: "m", tags: { a: "x\\", b: "y" }, fields: { v: 1n }, time: 0 })).toBe(
-    "m,a=x_,b=y v=1i 0",
-  );
 });

@@ -11,7 +11,7 @@ const used = (): number => {
   return heapUsed + arrayBuffers;
 };
 let made = 0;
-function* values(): Generator<number> {
+function* values(): Generator<number, void, undefined> {
   for (; made < Number(total); made++) yield made;
 }
 const before = used();
