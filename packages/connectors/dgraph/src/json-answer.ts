@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { messageOf, WriteError } from "@millrace/core";
 
-/** Strings, so that what is in them is passed over, and whole numbers of 16 digits or more. */
-const TOKENS = /"(?:[^"\\]|\\.)*"|(-?\d{16,})(?![\d.eE])/g;
+/** Strings and whole numbers: digits inside a string or behind a point are none. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const LONG_INT = /^-?\d{16,}$/;
 const LONG_NUMBER = /\d{16}/;
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -25,8 +26,8 @@ export function parseAnswer(bytes: Uint8Array): unknown {
 function parseLong(text: string): unknown {
   // Nobody's data begins with it.
   const mark = randomUUID();
-  const marked = text.replace(TOKENS, (token, digits: string | undefined) =>
-    digits === undefined || Number.isSafeInteger(Number(digits)) ? token : `"${mark}${digits}"`,
+  const marked = text.replace(TOKENS, (token) =>
+    LONG_INT.test(token) && !Number.isSafeInteger(Number(token)) ? `"${mark}${token}"` : token,
   );
   return JSON.parse(marked, (_key, value: unknown) =>
     typeof value === "string" && value.startsWith(mark) ? BigInt(value.slice(mark.length)) : value,

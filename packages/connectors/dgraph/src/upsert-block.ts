@@ -33,8 +33,7 @@ class BlockBuilder {
   }
 
   build(): UpsertBlock {
-    const { nodes, targets } = this.#step;
-    for (const id of [...nodes.keys(), ...targets.keys()]) this.#find(id);
+    const { nodes } = this.#step;
     const plain: { deletes: string[]; sets: string[] } = { deletes: [], sets: [] };
     const mutations: GraphMutation[] = [];
     for (const node of nodes.values()) {
@@ -55,9 +54,10 @@ class BlockBuilder {
     };
   }
 
-  /** Looks for a node by its external id, and for what points to it where it is to go. */
-  #find(id: string): void {
-    if (this.#numbers.has(id)) return;
+  /** Looks for a node by its external id, and for what points to it where it is to go. Only for nodes that are needed: Dgraph refuses unused variables. */
+  #find(id: string): number {
+    const known = this.#numbers.get(id);
+    if (known !== undefined) return known;
     const number = this.#numbers.size;
     this.#numbers.set(id, number);
     this.#declared.push(`$x${number}: string`);
@@ -69,10 +69,11 @@ class BlockBuilder {
     this.#blocks.push(
       `u${number} as var(func: eq(${nameText(this.#rules.xid)}, $x${number}))${incoming === "" ? "" : ` { ${incoming} }`}`,
     );
+    return number;
   }
 
   #condition({ id, mode, version }: NodeStep): string | undefined {
-    const number = this.#numbers.get(id) as number;
+    const number = this.#find(id);
     if (mode === "insert") return `@if(eq(len(u${number}), 0))`;
     if (mode !== "versioned") return undefined;
     this.#declared.push(`$v${number}: int`);
@@ -99,14 +100,16 @@ class BlockBuilder {
     for (const [predicate, edges] of node.edges)
       for (const [to, facets] of edges) {
         const line = `${subject} <${predicate}> ${this.#subject(to)}`;
-        if (facets === undefined) {
-          into.deletes.push(`${line} .`);
-          continue;
-        }
-        into.sets.push(`${line}${facets} .`);
-        // A node that is changed itself is made there.
-        if (this.#step.nodes.get(to)?.creates !== true || node.mode !== "edit") this.#make(to, into.sets, true);
+        if (facets === undefined) into.deletes.push(`${line} .`);
+        else into.sets.push(`${line}${facets} .`);
       }
+    for (const to of node.makes) if (node.mode !== "edit" || !this.#isMade(to)) this.#make(to, into.sets, true);
+  }
+
+  /** The node is changed itself, without a condition, and so is made there. */
+  #isMade(id: string): boolean {
+    const node = this.#step.nodes.get(id);
+    return node?.mode === "edit" && node.creates;
   }
 
   /** The external id is written even where it is there: so that a node which somebody else makes or deletes meanwhile is a conflict. */
@@ -119,7 +122,7 @@ class BlockBuilder {
   #delete({ id, mode }: NodeStep, deletes: string[]): void {
     const { schema, xid, version } = this.#rules;
     const subject = this.#subject(id);
-    const number = this.#numbers.get(id) as number;
+    const number = this.#find(id);
     this.#incoming.forEach((predicate, i) => {
       deletes.push(`uid(i${number}x${i}) <${predicate}> ${subject} .`);
     });
@@ -137,7 +140,7 @@ class BlockBuilder {
   }
 
   #subject(id: string): string {
-    return `uid(u${this.#numbers.get(id)})`;
+    return `uid(u${this.#find(id)})`;
   }
 }
 

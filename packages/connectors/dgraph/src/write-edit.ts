@@ -114,6 +114,7 @@ function fieldOf(field: string, value: DgraphValue, rules: WriteRules): FieldEdi
   if (predicate === rules.xid || predicate === rules.version)
     throw new UnwritableValue("the sink writes this one itself: give it as `id` or `version`");
   const state = writable(predicate, rules);
+  if (state.kind === "uid") throw new UnwritableValue("the predicate holds edges: give them in `edges`");
   if (language !== undefined) {
     if (!isLanguage(language)) throw new UnwritableValue(`${shown(language)} is no language tag`);
     if (!state.lang) throw new UnwritableValue("the predicate has no @lang, so it holds no languages");

@@ -17,13 +17,15 @@ export interface NodeStep {
   readonly edges: Map<string, Map<string, string | undefined>>;
   /** Predicates whose edges all go first. */
   readonly cleared: Set<string>;
+  /** Nodes that an edge was set to, which so must be there, whatever became of the edge. */
+  readonly makes: Set<string>;
 }
 
 /** What one request does: every node and edge at most once, so that the order inside it does not matter. */
 export class PlanStep {
   readonly nodes: Map<string, NodeStep> = new Map();
-  /** Nodes that are only pointed at: with each, whether it must be there. */
-  readonly targets: Map<string, boolean> = new Map();
+  /** Nodes that edges point at. */
+  readonly targets: Set<string> = new Set();
 }
 
 /**
@@ -66,7 +68,8 @@ function fits(step: PlanStep, edit: NodeEdit): "joins" | "later" | "stale" | "re
   const mode = modeOf(edit);
   // A target that is deleted in this step is to be made anew by the next.
   if (edit.edges.some(({ to }) => deletes(step.nodes.get(to)))) return "later";
-  if (edit.kind === "delete" && step.targets.has(edit.id)) return "later";
+  // Whether it is there is judged before the step: an edge of this one may make it.
+  if ((edit.kind === "delete" || edit.kind === "insert") && step.targets.has(edit.id)) return "later";
   const before = step.nodes.get(edit.id);
   if (before === undefined) return "joins";
   if (mode === "edit" && before.mode === "edit") return "joins";
@@ -101,6 +104,7 @@ function apply(step: PlanStep, edit: NodeEdit, replaces: boolean): void {
       fields: new Map(),
       edges: new Map(),
       cleared: new Set(),
+      makes: new Set(),
     };
     step.nodes.set(edit.id, node);
   }
@@ -109,7 +113,8 @@ function apply(step: PlanStep, edit: NodeEdit, replaces: boolean): void {
   for (const field of edit.fields) setField(node, field);
   for (const { predicate, to, facets, single } of edit.edges) {
     setEdge(node, predicate, to, facets, single);
-    step.targets.set(to, (step.targets.get(to) ?? false) || facets !== undefined);
+    step.targets.add(to);
+    if (facets !== undefined) node.makes.add(to);
   }
 }
 
