@@ -19,6 +19,7 @@ import {
   requireCollection,
   requireConnection,
   requireReplicaSet,
+  sourceName,
 } from "./mongo-connection.js";
 import { classify } from "./mongo-errors.js";
 
@@ -28,7 +29,7 @@ export type MongoChangesOptions<T> = MongoConnection & {
   readonly collection: string | readonly string[];
   /** Makes a value of a change. What it throws sends the event's bytes to the first `onError` below. */
   readonly decode: (change: MongoChange) => T;
-  /** Default: `mongo:DATABASE.COLLECTION`. */
+  /** Default: the names of the collections. A checkpoint finds positions by it. */
   readonly name?: string;
   /**
    * Where to begin without a position (the run's, which is "earliest" by default). "earliest": everything that is there, as of one moment, then every change since.
@@ -92,7 +93,7 @@ export function mongoChanges<T>(options: MongoChangesOptions<T>): Source<T> {
       Number.isInteger(value) && value >= 1,
       `mongoChanges: ${name} must be a whole number from 1; it is ${value}`,
     );
-  const name = options.name ?? `mongo:${options.database}.${collections.join(",")}`;
+  const name = options.name ?? sourceName(collections.join("-"));
   return { name, connect: (context) => ChangesConnection.open(options, name, context) };
 }
 

@@ -120,6 +120,11 @@ export async function requireReplicaSet(db: Db, what: string): Promise<void> {
     );
 }
 
+/** Of a collection's name what the name of a source may have. */
+export function sourceName(collection: string): string {
+  return collection.replaceAll(/[^A-Za-z0-9_.-]/g, "_").slice(0, 100);
+}
+
 /** A cheap probe of the primary, which answers within 2 s whatever the server does. */
 export async function probe({ db }: OpenClient): Promise<Health> {
   const began = performance.now();

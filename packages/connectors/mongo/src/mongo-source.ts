@@ -8,6 +8,7 @@ import {
   probe,
   requireCollection,
   requireConnection,
+  sourceName,
 } from "./mongo-connection.js";
 import { classify } from "./mongo-errors.js";
 import type { ScanPlan } from "./range-scan.js";
@@ -18,7 +19,7 @@ export type MongoSourceOptions<T> = MongoConnection & {
   readonly collection: string;
   /** Makes a value of a document. What it throws sends the document's bytes to the first `onError` below. */
   readonly decode: (document: Document) => T;
-  /** Default: `mongo:DATABASE.COLLECTION`. */
+  /** Default: the collection's name. A checkpoint finds positions by it. */
   readonly name?: string;
   /** Only documents that fit. */
   readonly filter?: Document;
@@ -54,7 +55,7 @@ const MAX_RANGES = 64;
  */
 export function mongoSource<T>(options: MongoSourceOptions<T>): Source<T> {
   requireConnection(options, "mongoSource");
-  const { collection, database, ranges = 1, batchSize = DEFAULT_BATCH_SIZE, projection = {}, sortBy } = options;
+  const { collection, ranges = 1, batchSize = DEFAULT_BATCH_SIZE, projection = {}, sortBy } = options;
   requireArgument(
     typeof collection === "string" && collection !== "",
     "mongoSource: collection must be a collection's name",
@@ -75,7 +76,7 @@ export function mongoSource<T>(options: MongoSourceOptions<T>): Source<T> {
       `mongoSource: projection must keep "${field}", by which the place in the collection is told`,
     );
   return {
-    name: options.name ?? `mongo:${database}.${collection}`,
+    name: options.name ?? sourceName(collection),
     bounded: true,
     connect: () => CollectionScan.open(options, key),
   };

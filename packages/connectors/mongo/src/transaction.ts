@@ -3,7 +3,6 @@ import {
   type ClientSession,
   type Collection,
   MongoBulkWriteError,
-  type MongoClient,
   MongoError,
 } from "mongodb";
 
@@ -24,31 +23,26 @@ export interface Refused {
  * `keep: false` everything is taken back. A commit without an answer throws what the driver does, labelled UnknownTransactionCommitResult.
  */
 export async function inTransaction<R>(
-  client: MongoClient,
+  session: ClientSession,
   work: (session: ClientSession) => Promise<R>,
   { keep = true }: { readonly keep?: boolean } = {},
 ): Promise<R> {
-  const session = client.startSession();
-  try {
-    for (let attempt = 1; ; attempt++) {
-      session.startTransaction({
-        readConcern: { level: "snapshot" },
-        writeConcern: { w: "majority", journal: true },
-        readPreference: "primary",
-      });
-      try {
-        const result = await work(session);
-        if (keep) await commit(session);
-        else await session.abortTransaction();
-        return result;
-      } catch (error) {
-        if (session.inTransaction()) await session.abortTransaction().catch(() => {});
-        const again = error instanceof MongoError && error.hasErrorLabel("TransientTransactionError");
-        if (!again || attempt >= TRIES) throw error;
-      }
+  for (let attempt = 1; ; attempt++) {
+    session.startTransaction({
+      readConcern: { level: "snapshot" },
+      writeConcern: { w: "majority", journal: true },
+      readPreference: "primary",
+    });
+    try {
+      const result = await work(session);
+      if (keep) await commit(session);
+      else await session.abortTransaction();
+      return result;
+    } catch (error) {
+      if (session.inTransaction()) await session.abortTransaction().catch(() => {});
+      const again = error instanceof MongoError && error.hasErrorLabel("TransientTransactionError");
+      if (!again || attempt >= TRIES) throw error;
     }
-  } finally {
-    await session.endSession().catch(() => {});
   }
 }
 

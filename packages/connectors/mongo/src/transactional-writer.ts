@@ -82,19 +82,14 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
     writes: readonly PlacedWrite[],
   ): Promise<{ readonly index: number; readonly code: number; readonly message: string } | undefined> {
     const { client, collection } = this.#parts;
+    const models = writes.map(({ model }) => model);
+    const session = client.startSession();
     try {
-      return await inTransaction(
-        client,
-        (session) =>
-          bulkInTransaction(
-            collection,
-            writes.map(({ model }) => model),
-            session,
-          ),
-        { keep: false },
-      );
+      return await inTransaction(session, () => bulkInTransaction(collection, models, session), { keep: false });
     } catch (error) {
       throw classify(error);
+    } finally {
+      await session.endSession().catch(() => {});
     }
   }
 }

@@ -18,6 +18,8 @@ export interface TaskDocument extends Document {
   readonly renewedMs: number;
   /** Rises whenever the newest epoch is asked for: a commit that was sent before that is no longer taken. */
   readonly turn: number;
+  /** Of the holder's transactions. */
+  readonly session?: Document;
   readonly epoch?: number;
   readonly head?: Binary | Buffer;
   readonly sum?: number;

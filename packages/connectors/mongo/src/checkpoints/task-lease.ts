@@ -31,6 +31,8 @@ export class TaskLease {
   readonly number: number;
   readonly #parts: LeaseParts;
   readonly #store: SegmentStore;
+  /** Of all its transactions, so that the next holder can end one that this one left behind. */
+  readonly #session: ClientSession;
   #turnNumber: number;
   #epoch: number | undefined;
   #segments: readonly Segment[];
@@ -46,6 +48,8 @@ export class TaskLease {
     found: TaskDocument,
   ): Promise<{ readonly lease: TaskLease; readonly document: TaskDocument } | undefined> {
     const now = parts.clock.now();
+    const session = parts.client.startSession();
+    await endTransaction(parts, found);
     const document = await parts.tasks.findOneAndUpdate(
       { _id: found._id, lease: found.lease, released: found.released, renewedMs: found.renewedMs },
       {
@@ -56,13 +60,17 @@ export class TaskLease {
           pid: process.pid,
           sinceMs: now,
           renewedMs: now,
+          session: session.id,
         },
         $inc: { turn: 1 },
       },
       { returnDocument: "after" },
     );
-    if (document === null) return undefined;
-    const lease = new TaskLease(parts, document as TaskDocument);
+    if (document === null) {
+      await session.endSession();
+      return undefined;
+    }
+    const lease = new TaskLease(parts, document as TaskDocument, session);
     lease.#renewLater();
     await lease.#store
       .removeOrphans(lease.number, lease.#segments)
@@ -70,8 +78,9 @@ export class TaskLease {
     return { lease, document: document as TaskDocument };
   }
 
-  private constructor(parts: LeaseParts, { lease, turn, epoch, segments }: TaskDocument) {
+  private constructor(parts: LeaseParts, { lease, turn, epoch, segments }: TaskDocument, session: ClientSession) {
     this.#parts = parts;
+    this.#session = session;
     this.number = lease;
     this.#turnNumber = turn;
     this.#epoch = epoch;
@@ -147,6 +156,7 @@ export class TaskLease {
       await this.#parts.tasks.updateOne(this.#held(), { $set: { released: true } });
     });
     await this.#merging;
+    await this.#session.endSession();
   }
 
   #held(): Filter<TaskDocument> {
@@ -186,7 +196,7 @@ export class TaskLease {
     try {
       if (payloads.length === 0) await set();
       else
-        await inTransaction(client, async (session) => {
+        await inTransaction(this.#session, async (session) => {
           await set(session);
           for (const payload of payloads) await writePayload(client, payload, session);
         });
@@ -274,6 +284,15 @@ export class TaskLease {
     this.#segments = segments;
     return true;
   }
+}
+
+/** A process that dies in the middle of a transaction leaves the task's document locked for a minute. Who may not end it waits so long. */
+async function endTransaction({ client }: LeaseParts, { released, session }: TaskDocument): Promise<void> {
+  if (released || session === undefined) return;
+  await client
+    .db("admin")
+    .command({ killSessions: [session] })
+    .catch(() => {});
 }
 
 /** The task's document is not as this lease left it. */

@@ -1,0 +1,439 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as elapsed } from "node:timers/promises";
+import { from, topology } from "@millrace/core";
+import { sinkChecks, sourceChecks, testContext, testSink } from "@millrace/core/testing";
+import type { Document } from "mongodb";
+import { afterAll, describe, expect, it } from "vitest";
+import { mongoChanges, mongoCheckpoints, mongoSink, mongoSource } from "../src/index.js";
+import { type TestDatabase, testDatabase } from "./databases.js";
+import { Program } from "./program.js";
+import { parseEnv, testbed } from "./testbed.js";
+
+/** A server of our own, which nobody else misses while it is dead, and which fails on demand. */
+const folder = await mkdtemp(join(tmpdir(), "millrace-mongo-"));
+const own = testbed({
+  TESTBED_RUN: folder,
+  MONGO_PORT: process.env.MONGO_KILL_PORT ?? "38017",
+  MONGO_ARGS: "--enable-test-commands",
+});
+await own("up");
+const { MONGO_URL: url = "" } = parseEnv(await own("env"));
+
+async function killAndRestart(): Promise<void> {
+  await own("kill");
+  await own("up");
+}
+
+afterAll(async () => {
+  await own("wipe");
+  await rm(folder, { recursive: true, force: true });
+});
+
+interface Row {
+  readonly _id: string;
+  readonly n: number;
+}
+const row = (n: number): Row => ({ _id: `id ${String(n).padStart(6, "0")}`, n });
+const retry = { attempts: 60, delay: "100ms", maxDelay: "1s" } as const;
+
+it("what was acknowledged is there when the server is killed while a topology writes, and a reader of changes reads on", async () => {
+  const { db, database, contents, drop } = await testDatabase(url);
+  await db.createCollection("out");
+  const count = 16_000;
+  let emitted = 0;
+  async function* values(): AsyncGenerator<Row> {
+    for (; emitted < count; emitted++) {
+      yield row(emitted);
+      if (emitted % 100 === 99) await elapsed(20);
+    }
+  }
+  const read = testSink<number>();
+  const reading = from(
+    mongoChanges({ url, database, collection: "out", maxAwaitMs: 200, decode: ({ document }) => Number(document?.n) }),
+  )
+    .to(read)
+    .start();
+  let failed: unknown;
+  const until = async (done: () => boolean): Promise<void> => {
+    while (!done()) {
+      if (failed !== undefined) throw failed;
+      await elapsed(20);
+    }
+  };
+  const writing = from(values)
+    .to(
+      mongoSink<Row>({
+        url,
+        database,
+        collection: "out",
+        write: (document) => ({ kind: "replace", document: { ...document } }),
+      }),
+      { retry },
+    )
+    .start();
+  for (const run of [reading, writing])
+    run.done.catch((error) => {
+      failed = error;
+    });
+  await until(() => emitted > count / 4);
+  await killAndRestart();
+  await until(() => emitted > count / 2);
+  await killAndRestart();
+  await writing.done;
+  expect((await contents("out")).length).toBe(count);
+  await until(() => new Set(read.values).size === count);
+  await reading.stop();
+  await drop();
+}, 180_000);
+
+it("state, positions and documents of a checkpointed run are of one moment when the server is killed", async () => {
+  const { db, database, contents, drop } = await testDatabase(url);
+  for (const name of ["in", "out"]) await db.createCollection(name);
+  const count = 6_000;
+  await db.collection("in").insertMany(Array.from({ length: count }, (_, n) => ({ n })));
+  const mongo = { url, database };
+  const counted = from(
+    mongoSource<number>({ ...mongo, collection: "in", batchSize: 200, decode: ({ n }) => Number(n) }),
+  )
+    .keyBy((n) => n % 7)
+    .stateful("count", {
+      init: () => 0,
+      onValue: (sum: number, n: number, { key }) => [sum + 1, { key, sum: sum + 1, n }],
+    })
+    .throttle({ elements: 1_500, per: "1s", name: "slow" });
+  const sink = mongoSink<{ key: unknown; sum: number; n: number }>({
+    ...mongo,
+    collection: "out",
+    writes: "append",
+    write: (line) => ({ kind: "model", model: { insertOne: { document: { ...line } } } }),
+  });
+  const start = () =>
+    topology("one-moment", counted.to(sink)).start({
+      checkpoint: { every: "200ms", store: mongoCheckpoints(mongo), timeout: "20s" },
+    });
+  let run = start();
+  let starts = 1;
+  await elapsed(1_500);
+  await killAndRestart();
+  for (;;) {
+    const ended = await run.done.then(
+      () => "done",
+      () => "failed",
+    );
+    if (ended === "done") break;
+    expect(++starts).toBeLessThan(20);
+    run = start();
+  }
+  const lines = await contents("out");
+  expect(lines.length).toBe(count);
+  expect(new Set(lines.map(({ n }) => n)).size).toBe(count);
+  for (let key = 0; key < 7; key++) {
+    const sums = lines.filter((line) => line.key === key).map(({ sum }) => Number(sum));
+    expect(sums.sort((a, b) => a - b)).toEqual(sums.map((_, i) => i + 1));
+  }
+  await drop();
+}, 180_000);
+
+/** The suites as a whole run on the testbed's server; here only what needs a kill. */
+const killed = (checks: readonly { readonly name: string; run(): Promise<void> }[]): void => {
+  for (const { name, run } of checks.filter((check) => check.name.includes("killed"))) it(name, run, 180_000);
+};
+
+const stored = async (values: readonly Row[], make: (at: TestDatabase) => ReturnType<typeof mongoSource<Row>>) => {
+  const at = await testDatabase(url);
+  const collection = await at.db.createCollection<Row>("in");
+  const append = async (more: readonly Row[]): Promise<void> => {
+    if (more.length > 0) await collection.insertMany([...more], { writeConcern: { w: "majority", journal: true } });
+  };
+  await append(values);
+  return { source: () => make(at), append, teardown: at.drop };
+};
+
+killed(
+  sourceChecks<Row>({
+    setup: (values) =>
+      stored(values, ({ database }) =>
+        mongoSource<Row>({ url, database, collection: "in", decode: (found) => found as Row }),
+      ),
+    sample: row,
+    kill: killAndRestart,
+  }),
+);
+
+killed(
+  sourceChecks<Row>({
+    setup: (values) =>
+      stored(values, ({ database }) =>
+        mongoChanges<Row>({
+          url,
+          database,
+          collection: "in",
+          maxAwaitMs: 100,
+          decode: ({ document }) => document as Row,
+        }),
+      ),
+    sample: row,
+    kill: killAndRestart,
+  }),
+);
+
+killed(
+  sinkChecks<Row>({
+    async setup() {
+      const { db, database, contents, drop } = await testDatabase(url);
+      await db.createCollection("out");
+      return {
+        sink: () =>
+          mongoSink<Row>({
+            url,
+            database,
+            collection: "out",
+            write: (document) => ({ kind: "insertIgnore", document: { ...document } }),
+          }),
+        contents: async () => (await contents("out")) as unknown as Row[],
+        teardown: drop,
+      };
+    },
+    sample: row,
+    kill: killAndRestart,
+  }),
+);
+
+describe("faults that the server is told to make", () => {
+  /** Fails the next commands of clients with this name, and of no other. */
+  const fail = (at: TestDatabase, appName: string, data: Document, mode: unknown = { times: 1 }): Promise<Document> =>
+    at.client.db("admin").command({ configureFailPoint: "failCommand", mode, data: { appName, ...data } });
+
+  it.each([
+    ["a primary that is none any more", { failCommands: ["update"], errorCode: 10_107 }, "transient", "E_MONGO_10107"],
+    ["a server that shuts down", { failCommands: ["update"], errorCode: 91 }, "transient", "E_MONGO_91"],
+    [
+      "a connection that breaks",
+      { failCommands: ["update"], closeConnection: true },
+      "unknown-outcome",
+      "E_MONGO_CONNECTION",
+    ],
+    [
+      "a majority that does not confirm",
+      { failCommands: ["update"], writeConcernError: { code: 64, errmsg: "waiting for replication timed out" } },
+      "unknown-outcome",
+      "E_MONGO_WRITE_CONCERN",
+    ],
+    ["a right that is missing", { failCommands: ["update"], errorCode: 13 }, "fatal", "E_MONGO_AUTH"],
+    ["a write conflict", { failCommands: ["update"], errorCode: 112 }, "conflict", "E_MONGO_112"],
+  ] as const)("%s", async (_, data, errorClass, code) => {
+    const at = await testDatabase(url);
+    const { database, db, contents, drop } = at;
+    await db.createCollection("out");
+    const sink = mongoSink<Row>({
+      url,
+      database,
+      options: { appName: "faulty" },
+      collection: "out",
+      write: (document) => ({ kind: "replace", document: { ...document } }),
+    });
+    const connection = await sink.connect(testContext());
+    const writer = await connection.open({ topology: "t", partitions: ["0"], lease: 1 }, undefined);
+    const context = { signal: new AbortController().signal, attempt: 1, ids: [], keys: [], times: [], origins: [] };
+    const values = [row(1), row(2), row(3)];
+    await fail(at, "faulty", data);
+    await expect(writer.write(values, context)).rejects.toMatchObject({ class: errorClass, code });
+    // Once more, as the engine does.
+    expect(await writer.write(values, { ...context, attempt: 2 })).toEqual(["written", "written", "written"]);
+    expect(await contents("out")).toEqual(values);
+    await writer.close();
+    await connection.close();
+    await drop();
+  });
+
+  it("a write without an answer is not repeated by a sink that says it must not be", async () => {
+    const at = await testDatabase(url);
+    await at.db.createCollection("out");
+    const sink = mongoSink<number>({
+      url,
+      database: at.database,
+      options: { appName: "counts" },
+      collection: "out",
+      writes: "append",
+      write: (n) => ({
+        kind: "model",
+        model: { updateOne: { filter: { n: 1 }, update: { $inc: { sum: n } }, upsert: true } },
+      }),
+    });
+    await fail(at, "counts", { failCommands: ["update"], closeConnection: true });
+    await expect(from([1]).to(sink).run()).rejects.toThrow(/after 1 try: E_MONGO_CONNECTION/);
+    await from([1, 2]).to(sink).run();
+    expect(await at.contents("out")).toMatchObject([{ n: 1, sum: 3 }]);
+    await at.drop();
+  });
+
+  it("a cursor that the server has thrown away is begun again where it was", async () => {
+    const at = await testDatabase(url);
+    await at.db.collection<Row>("in").insertMany(Array.from({ length: 500 }, (_, n) => row(n)));
+    await fail(at, "reads", { failCommands: ["getMore"], errorCode: 43 }, { times: 2 });
+    const source = mongoSource({
+      url,
+      database: at.database,
+      options: { appName: "reads" },
+      collection: "in",
+      batchSize: 100,
+      decode: ({ n }) => Number(n),
+    });
+    expect(await from(source).collect()).toEqual(Array.from({ length: 500 }, (_, n) => n));
+    await at.drop();
+  });
+
+  it("a connection that breaks while a collection is read: nothing is missing, nothing twice", async () => {
+    const at = await testDatabase(url);
+    await at.db.collection<Row>("in").insertMany(Array.from({ length: 500 }, (_, n) => row(n)));
+    await fail(at, "breaks", { failCommands: ["getMore"], closeConnection: true }, { times: 3 });
+    const source = mongoSource({
+      url,
+      database: at.database,
+      options: { appName: "breaks" },
+      collection: "in",
+      batchSize: 100,
+      decode: ({ n }) => Number(n),
+    });
+    expect(await from(source).collect()).toEqual(Array.from({ length: 500 }, (_, n) => n));
+    await at.drop();
+  });
+
+  it("a snapshot whose moment the server no longer keeps goes on as of a later one; the stream leaves out what is in it", async () => {
+    const at = await testDatabase(url);
+    const { db, database } = at;
+    const rows = Array.from({ length: 300 }, (_, n) => row(n));
+    await db.collection<Row>("in").insertMany(rows);
+    const source = mongoChanges<string>({
+      url,
+      database,
+      options: { appName: "old" },
+      collection: "in",
+      batchSize: 100,
+      maxAwaitMs: 100,
+      decode: ({ kind, id, document }) => `${kind} ${String(id)} ${document?.n}`,
+    });
+    const connection = await source.connect(testContext());
+    const reader = await connection.open("0", undefined);
+    const seen = [...((await reader.read())?.values ?? [])];
+    // Behind what is read by now, and in it.
+    await db.collection<Row>("in").updateOne({ _id: row(250)._id }, { $set: { n: -250 } });
+    await db.collection<Row>("in").updateOne({ _id: row(50)._id }, { $set: { n: -50 } });
+    await db.collection<Row>("in").deleteOne({ _id: row(251)._id });
+    await fail(at, "old", { failCommands: ["getMore"], errorCode: 239 });
+    let position = "";
+    for (let batch = await reader.read(); batch?.caughtUp !== true; batch = await reader.read()) {
+      seen.push(...(batch?.values ?? []));
+      position = batch?.position ?? position;
+    }
+    expect(seen).toEqual([
+      ...rows.slice(0, 250).map(({ _id, n }) => `snapshot ${_id} ${n}`),
+      `snapshot ${row(250)._id} -250`,
+      ...rows.slice(252).map(({ _id, n }) => `snapshot ${_id} ${n}`),
+      `update ${row(50)._id} -50`,
+    ]);
+    // Also where it is taken up again with what it has saved.
+    await reader.close();
+    const later = await connection.open("0", position);
+    expect((await later.read())?.values).toEqual([]);
+    await later.close();
+    await connection.close();
+    await at.drop();
+  });
+
+  it("changes that the oplog no longer holds: the run fails in words, or everything is read anew", async () => {
+    const at = await testDatabase(url);
+    await at.db.collection<Row>("in").insertMany([row(1), row(2)]);
+    const make = (onLostHistory: "fail" | "snapshot") =>
+      mongoChanges<string>({
+        url,
+        database: at.database,
+        options: { appName: "lost" },
+        collection: "in",
+        maxAwaitMs: 100,
+        onLostHistory,
+        decode: ({ kind, id }) => `${kind} ${String(id)}`,
+      });
+    for (const policy of ["fail", "snapshot"] as const) {
+      const connection = await make(policy).connect(testContext());
+      const first = await connection.open("0", undefined);
+      let position = "";
+      for (let i = 0; i < 3; i++) position = (await first.read())?.position ?? position;
+      await first.close();
+      await fail(at, "lost", {
+        failCommands: ["aggregate"],
+        errorCode: 286,
+        errorLabels: ["NonResumableChangeStreamError"],
+      });
+      const resumed = await connection.open("0", position);
+      if (policy === "fail")
+        await expect(resumed.read()).rejects.toThrow(/E_MONGO_HISTORY: source "in": MongoDB no longer has the changes/);
+      else {
+        const again = await resumed.read();
+        expect(again?.values).toEqual([`snapshot ${row(1)._id}`, `snapshot ${row(2)._id}`]);
+        expect(connection.comparePositions(position, again?.position ?? "")).toBeLessThan(0);
+      }
+      await resumed.close();
+      await connection.close();
+    }
+    await at.drop();
+  });
+
+  it("a commit of a checkpoint without an answer is either there or never will be", async () => {
+    const at = await testDatabase(url);
+    const store = mongoCheckpoints({ url, database: at.database, options: { appName: "commits" } });
+    await at.db.createCollection("out");
+    const connection = await store.connect(testContext());
+    const { number } = await connection.lease("t");
+    const delta = (epoch: number) => ({
+      format: 1 as const,
+      epoch,
+      ended: false,
+      topologyHash: "h",
+      mode: "one" as const,
+      positions: new Map(),
+      partitionCounts: new Map(),
+      time: { processing: 0, watermarks: new Map() },
+      sinkStates: new Map(),
+      changes: [],
+      commits: [],
+    });
+    await connection.commit("t", number, delta(1));
+    await fail(at, "commits", { failCommands: ["update"], closeConnection: true });
+    await expect(connection.commit("t", number, delta(2))).rejects.toMatchObject({ class: "unknown-outcome" });
+    const newest = await connection.latestEpoch("t", number);
+    expect([1, 2]).toContain(newest);
+    await connection.commit("t", number, delta(3));
+    expect(await connection.latestEpoch("t", number)).toBe(3);
+    await connection.close();
+    await at.drop();
+  });
+});
+
+it("holds no more than 64 MB while the server stands still in front of a million values, and writes them all in the end", async () => {
+  const { db, database, drop } = await testDatabase(url);
+  await db.createCollection("out");
+  const count = 1_000_000;
+  const program = new Program("stalled-server", [url, database, String(count)], ["--expose-gc"]);
+  expect(await program.printed(/emitted [1-9]\d{4,}/), program.output).toBe(true);
+  const { pid } = (await db.admin().command({ serverStatus: 1 })) as unknown as { pid: number };
+  process.kill(Number(pid), "SIGSTOP");
+  await elapsed(3_000);
+  const before = program.output.match(/emitted \d+/g)?.at(-1);
+  await elapsed(4_000);
+  const after = program.output.match(/emitted \d+/g)?.at(-1);
+  process.kill(Number(pid), "SIGCONT");
+  expect(after).toBe(before);
+  expect(await program.ended, program.output).toMatchObject({ code: 0 });
+  const { emitted, grownMB } = JSON.parse(/done (.*)/.exec(program.output)?.[1] ?? "") as {
+    emitted: number;
+    grownMB: number;
+  };
+  console.log(`grown by ${grownMB} MB`);
+  expect(emitted).toBe(count);
+  expect(await db.collection("out").estimatedDocumentCount()).toBe(count);
+  expect(grownMB).toBeLessThan(64);
+  await drop();
+}, 600_000);

@@ -1,0 +1,36 @@
+/** Writes a million values; the server is stopped in the middle by the test and goes on later. Prints how far the memory grew, and how many values were taken from the source while it stood. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { from } from "@millrace/core";
+import { mongoSink } from "../../src/index.js";
+
+const [url = "", database = "", values = "1000000"] = process.argv.slice(2);
+const collect = (globalThis as { gc?: () => void }).gc as () => void;
+const used = (): number => {
+  collect();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+};
+let emitted = 0;
+async function* numbers(): AsyncGenerator<{ readonly _id: number; readonly text: string }> {
+  for (; emitted < Number(values); emitted++) yield { _id: emitted, text: "x".repeat(80) };
+}
+const sink = mongoSink<{ readonly _id: number; readonly text: string }>({
+  url,
+  database,
+  collection: "out",
+  batch: { size: 5_000 },
+  // Inserts are what this server is quick at; a repeated one is a duplicate of its own.
+  write: (document) => ({ kind: "model", model: { insertOne: { document: { ...document } as never } } }),
+});
+const before = used();
+let most = 0;
+const run = from(numbers)
+  .to(sink, { retry: { attempts: 100, delay: "100ms", maxDelay: "1s" }, onError: "skip" })
+  .start();
+const watch = setInterval(() => {
+  most = Math.max(most, used() - before);
+  console.log(`emitted ${emitted}`);
+}, 250);
+await run.done.finally(() => clearInterval(watch));
+await sleep(0);
+console.log(`done ${JSON.stringify({ emitted, grownMB: Math.round(most / 1024 / 1024) })}`);
