@@ -18,7 +18,7 @@ const config: ViteUserConfig = defineConfig({
     },
   },
   test: {
-    include: ["packages/**/*.test.ts", "scripts/**/*.test.ts", "examples/**/*.test.ts"],
+    include: ["packages/**/*.test.ts", "benchmarks/**/*.test.ts", "scripts/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", "**/*.server.test.ts"],
     pool: "forks",
     // By default one processor is left idle, which on a machine of two doubles the time.
