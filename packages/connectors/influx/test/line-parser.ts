@@ -33,8 +33,9 @@ function fieldsOf(text: string): { readonly fields: ParsedLine["fields"]; readon
     const name = until(text, at, "=");
     at += name.length + 1;
     let end = at;
-    if (text[at] === '"') for (end++; text[end] !== '"'; end++) if (text[end] === "\\") end++;
-    while (text[end] !== "," && text[end] !== " ") end++;
+    if (text[at] === '"') for (end++; end < text.length && text[end] !== '"'; end++) if (text[end] === "\\") end++;
+    while (end < text.length && text[end] !== "," && text[end] !== " ") end++;
+    if (end >= text.length) throw new Error(`the fields do not end: ${text}`);
     fields[plain(name, ",= ")] = fieldOf(text.slice(at, end));
     if (text[end] === " ") return { fields, end };
     at = end + 1;
