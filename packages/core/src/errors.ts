@@ -119,3 +119,11 @@ export function invariant(condition: unknown, message: string): asserts conditio
 export function requireArgument(condition: unknown, message: string): asserts condition {
   if (!condition) throw new StreamError("E_ARGUMENT", message);
 }
+
+/** Throws `E_ARGUMENT` unless `fn` is a function: where it was given, not at the first value. */
+export function requireFunction(fn: unknown, where: string): void {
+  requireArgument(
+    typeof fn === "function",
+    `${where} takes a function; it was given ${fn === null ? "null" : typeof fn}`,
+  );
+}

@@ -286,6 +286,8 @@ export interface OperatorSpec {
   readonly sequential?: boolean;
   /** Gives values another key. */
   readonly rekeys?: boolean;
+  /** Can not stand on values without a key, for this reason. */
+  readonly needsKey?: string;
   /** Why results may differ after a replay, in words for `guarantees()`; undefined where they can not. */
   readonly lowers?: string;
   /** What must be equal for a checkpoint to be restored, beyond name and kind. */

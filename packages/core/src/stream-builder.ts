@@ -316,6 +316,10 @@ class StreamBuilder<K extends Key, T> implements KeyedStream<K, T> {
     return this.#then(shortWindow(spec, options), { ...this.#traits, keyed: false, partitioned: false });
   }
   #sink(sink: Sink<T>, settings: SinkNode["settings"], onError: ErrorPolicy): SinkNode {
+    requireArgument(
+      this.#traits.keyed || settings.order !== "key",
+      `to("${sink.name}"): order "key" needs values with a key: call keyBy() above`,
+    );
     return { type: "sink", sink: sink as Sink<unknown>, input: this.#port, settings, onError };
   }
   #then<U>(
@@ -367,6 +371,10 @@ class StreamBuilder<K extends Key, T> implements KeyedStream<K, T> {
     onError?: OnError<never>,
     late?: Target<never>,
   ): OperatorNode {
+    requireArgument(
+      keyed || spec.needsKey === undefined,
+      `${spec.kind}(): ${spec.needsKey} needs values with a key: call keyBy() above`,
+    );
     const policy = onError === undefined ? undefined : errorPolicy(onError);
     const node: OperatorNode = { type: "operator", spec, inputs, onError: policy, keyed, partitioned, sideSinks: [] };
     if (late !== undefined) node.sideSinks.push(...targetSinks(late, { node, output: LATE }, this.#traits));

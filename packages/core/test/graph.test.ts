@@ -451,6 +451,33 @@ describe("describe() and toMermaid()", () => {
   });
 });
 
+describe("arguments that can not be right", () => {
+  const none = undefined as never;
+  it.each<[string, (s: Stream<number>) => unknown]>([
+    ["map()", (s) => s.map(none)],
+    ["filter()", (s) => s.filter(none)],
+    ["flatMap()", (s) => s.flatMap(none)],
+    ["tap()", (s) => s.tap(none)],
+    ["split()", (s) => s.split(none)],
+    ["keyBy()", (s) => s.keyBy(none)],
+    ["fold()", (s) => s.fold(0, none)],
+    ["reduce()", (s) => s.reduce(none)],
+    ["mapAsync()", (s) => s.mapAsync(none)],
+  ])("are refused where they are given: %s without its function", (name, call) => {
+    expect(() => call(numbers())).toThrow(`E_ARGUMENT: ${name} takes a function; it was given undefined`);
+  });
+
+  it("are refused where they are given: an order by key of values without keys", () => {
+    const call = async (n: number): Promise<number> => n;
+    const message = 'order "key" needs values with a key: call keyBy() above';
+    expect(() => numbers().mapAsync(call, { order: "key" })).toThrow(`mapAsync(): ${message}`);
+    expect(() => numbers().to(discardSink(), { order: "key" })).toThrow(message);
+    const keyed = numbers().keyBy((n) => n);
+    expect(() => keyed.mapAsync(call, { order: "key" }).to(discardSink(), { order: "key" })).not.toThrow();
+    expect(() => keyed.unkeyed().to(discardSink(), { order: "key" })).toThrow(message);
+  });
+});
+
 describe("guarantees()", () => {
   const levels = (
     sink: Sink<unknown>,

@@ -7,7 +7,7 @@ it("an order is one of three, with flags that say what it costs", () => {
     'E_ARGUMENT: x: order must be "input", "key" or "any"; it is "fast"',
   );
   expect(orderFlags("input")).toEqual({ unordered: false, reads: { keys: false } });
-  expect(orderFlags("key")).toEqual({ unordered: true, reads: { keys: true } });
+  expect(orderFlags("key")).toEqual({ unordered: true, reads: { keys: true }, needsKey: 'order "key"' });
   expect(orderFlags("any")).toMatchObject({
     unordered: true,
     lowers: "results leave in the order in which they are ready",

@@ -17,10 +17,11 @@ export function requireOrder(order: AsyncOrder | undefined, what: string): Async
 }
 
 /** What the planner must know of an order. */
-export function orderFlags(order: AsyncOrder): Pick<OperatorSpec, "unordered" | "reads" | "lowers"> {
+export function orderFlags(order: AsyncOrder): Pick<OperatorSpec, "unordered" | "reads" | "needsKey" | "lowers"> {
   return {
     unordered: order !== "input",
     reads: { keys: order === "key" },
+    ...(order === "key" ? { needsKey: 'order "key"' } : {}),
     ...(order === "any" ? { lowers: "results leave in the order in which they are ready" } : {}),
   };
 }

@@ -1,8 +1,10 @@
+import { requireFunction } from "../errors.js";
 import type { Batch, Emit, OperatorSpec, Stage, StageContext, Step } from "../stage.js";
 import { bare, isBare, placesWhere } from "./guard.js";
 
 /** Keeps the values for which the predicate holds. */
 export function filter<T>(predicate: (value: T) => boolean): OperatorSpec {
+  requireFunction(predicate, "filter()");
   return { kind: "filter", origins: "keep", make: (context) => new FilterStage(context, predicate) };
 }
 

@@ -1,9 +1,10 @@
-import { preview, StreamError } from "../errors.js";
+import { preview, requireFunction, StreamError } from "../errors.js";
 import type { Batch, Emit, OperatorSpec, Stage, StageContext, Step } from "../stage.js";
 import { Outputs } from "./outputs.js";
 
 /** Any number of values for each value, one after another. Null and undefined stand for none. */
 export function flatMap<T, U>(fn: (value: T) => Iterable<U> | null | undefined): OperatorSpec {
+  requireFunction(fn, "flatMap()");
   return { kind: "flatMap", origins: "derive", make: (context) => new FlatMapStage(context, fn) };
 }
 

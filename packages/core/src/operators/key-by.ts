@@ -1,10 +1,11 @@
 import type { Key } from "../element.js";
-import { preview, StreamError } from "../errors.js";
+import { preview, requireFunction, StreamError } from "../errors.js";
 import { Batch, type Emit, type OperatorSpec, type Stage, type StageContext } from "../stage.js";
 import { otherPlaces } from "./guard.js";
 
 /** Gives each value a key, in place of the one it may have had. */
 export function keyBy<T>(key: (value: T) => Key): OperatorSpec {
+  requireFunction(key, "keyBy()");
   return { kind: "keyBy", rekeys: true, origins: "keep", make: (context) => new KeyByStage(context, key) };
 }
 

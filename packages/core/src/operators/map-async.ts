@@ -1,4 +1,5 @@
 import { type Duration, durationMs } from "../duration.js";
+import { requireFunction } from "../errors.js";
 import { type CallContext, planRetry, type RetryPlan, type RetryPolicy } from "../policy.js";
 import type { OperatorSpec, StageContext } from "../stage.js";
 import { ByKey, InTurn } from "./admission.js";
@@ -30,6 +31,7 @@ export function mapAsync<T, U>(
   fn: (value: T, context: CallContext) => PromiseLike<U>,
   options: AsyncPolicy<T, U> = {},
 ): OperatorSpec {
+  requireFunction(fn, "mapAsync()");
   const order = requireOrder(options.order, "mapAsync()");
   const { concurrency = DEFAULT_CONCURRENCY, fallback } = options;
   requireCount(concurrency, 1, "mapAsync(): concurrency");

@@ -1,9 +1,10 @@
-import { StreamError } from "../errors.js";
+import { requireFunction, StreamError } from "../errors.js";
 import type { Batch, Emit, OperatorSpec, Stage, StageContext, Step } from "../stage.js";
 import { mapValues } from "./guard.js";
 
 /** One value for each value, beside the same key, time and origin. */
 export function map<T, U>(fn: (value: T) => U): OperatorSpec {
+  requireFunction(fn, "map()");
   return { kind: "map", origins: "keep", make: (context) => new MapStage(context, fn) };
 }
 

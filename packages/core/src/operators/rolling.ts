@@ -1,4 +1,5 @@
 import type { Key } from "../element.js";
+import { requireFunction } from "../errors.js";
 import type { Batch, Emit, OperatorSpec, StageContext, Step } from "../stage.js";
 import { type Cell, KeyedState } from "../state/keyed-state.js";
 import { without } from "./guard.js";
@@ -17,6 +18,7 @@ export function rolling<A, T>(
   name: string | undefined,
   keyed: boolean,
 ): OperatorSpec {
+  requireFunction(how.fn, `${kind}()`);
   return {
     kind,
     name,

@@ -1,8 +1,10 @@
+import { requireFunction } from "../errors.js";
 import { type Batch, BRANCH, type Emit, MAIN, type OperatorSpec, type Stage, type StageContext } from "../stage.js";
 import { otherPlaces, placesWhere } from "./guard.js";
 
 /** Values for which the predicate holds leave by `MAIN`, the others by `BRANCH`. */
 export function split<T>(predicate: (value: T) => boolean): OperatorSpec {
+  requireFunction(predicate, "split()");
   return { kind: "split", origins: "keep", make: (context) => new SplitStage(context, predicate) };
 }
 

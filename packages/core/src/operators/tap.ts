@@ -1,8 +1,10 @@
+import { requireFunction } from "../errors.js";
 import type { Batch, Emit, OperatorSpec, Stage, StageContext, Step } from "../stage.js";
 import { eachValue } from "./guard.js";
 
 /** Calls the function for each value and passes the value on unchanged. */
 export function tap<T>(fn: (value: T) => void): OperatorSpec {
+  requireFunction(fn, "tap()");
   return { kind: "tap", origins: "keep", make: (context) => new TapStage(context, fn) };
 }
 
