@@ -38,6 +38,8 @@ export class DgraphClient {
   readonly #timeoutMs: number;
   readonly #secrets: readonly string[];
   readonly #renewals = new Map<DgraphClientStub, Promise<void>>();
+  /** Alphas that could not be reached, each until a turn. */
+  readonly #away = new Map<DgraphClientStub, number>();
   #turn = 0;
   #closed = false;
 
@@ -84,8 +86,12 @@ export class DgraphClient {
     if (this.#built !== undefined) for (const stub of this.#stubs) stub.close();
   }
 
-  /** The alpha whose turn it is. */
+  /** The alpha whose turn it is. One that is away is left out for a while, if there are others. */
   stub(): DgraphClientStub {
+    for (let tried = 0; tried < this.#stubs.length; tried++) {
+      const stub = this.#stubs[this.#turn++ % this.#stubs.length] as DgraphClientStub;
+      if ((this.#away.get(stub) ?? 0) <= this.#turn) return stub;
+    }
     return this.#stubs[this.#turn++ % this.#stubs.length] as DgraphClientStub;
   }
 
@@ -125,16 +131,14 @@ export class DgraphClient {
     try {
       return await run(stub, this.#metadata(), callOptions(this.#timeoutMs, signal));
     } catch (error) {
-      signal?.throwIfAborted();
       const renewable = this.#built === undefined || this.#built.user !== undefined;
-      if (!renewable || !isUnauthenticated(error)) throw this.#without(classify(error, phase));
+      if (!renewable || !isUnauthenticated(error)) throw this.#failed(error, stub, phase, signal);
     }
     try {
       await this.#renew(stub);
       return await run(stub, this.#metadata(), callOptions(this.#timeoutMs, signal));
     } catch (error) {
-      signal?.throwIfAborted();
-      throw this.#without(classify(error, phase));
+      throw this.#failed(error, stub, phase, signal);
     }
   }
 
@@ -204,6 +208,13 @@ export class DgraphClient {
     return metadata;
   }
 
+  /** What is to be thrown for a failed call. */
+  #failed(error: unknown, stub: DgraphClientStub, phase: Phase, signal: AbortSignal | undefined): unknown {
+    if (signal?.aborted === true) return signal.reason;
+    if (grpcCode(error) === status.UNAVAILABLE) this.#away.set(stub, this.#turn + TURNS_AWAY);
+    return this.#without(classify(error, phase));
+  }
+
   /** A server may repeat what it was sent: what holds a secret loses it, and its cause. */
   #without(error: WriteError): WriteError {
     const { cause, message, class: errorClass, code, atomic } = error;
@@ -213,5 +224,8 @@ export class DgraphClient {
     return new WriteError(errorClass, code, clean, { atomic });
   }
 }
+
+/** Calls after which an alpha that could not be reached is tried again. */
+const TURNS_AWAY = 50;
 
 const UNASKED: ReadonlySet<number> = new Set([status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED]);

@@ -24,6 +24,11 @@ export interface DgraphQueries {
  */
 export async function dgraphQueries(connection: DgraphConnection): Promise<DgraphQueries> {
   const client = await DgraphClient.open(connection);
+  // What the credentials are good for shows at the first query only.
+  await client.read({ query: "{ me(func: uid(0x1)) { uid } }" }).catch((error: unknown) => {
+    client.close();
+    throw error;
+  });
   return {
     ask: async (query, { signal } = {}) => {
       if (!(query instanceof Dql))

@@ -1,0 +1,19 @@
+/** For a server of tests on loopback, made by openssl, good until 2126: it protects nothing. */
+export const SELF_SIGNED: { readonly cert: string; readonly key: string } = {
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBoTCCAUegAwIBAgIUTWdd6yd+1vwIhrYiHCC0MoNoySswCgYIKoZIzj0EAwIw
+GDEWMBQGA1UEAwwNbWlsbHJhY2UtdGVzdDAgFw0yNjExMjUyMDExMTZaGA8yMTI2
+MTEwMTIwMTExNlowGDEWMBQGA1UEAwwNbWlsbHJhY2UtdGVzdDBZMBMGByqGSM49
+AgEGCCqGSM49AwEHA0IABELGRtRnzCunRsdaq/D9WrMSwnhrQElwhBM1T00S10u/
+18s52cRQ7vCQ/cszCyS2Ky2NCrD9j0y6q/yy7erP0q6jbTBrMB0GA1UdDgQWBBTa
+bZbu7sFOKGUMijmdsDd1ObbtCDAfBgNVHSMEGDAWgBTabZbu7sFOKGUMijmdsDd1
+ObbtCDAPBgNVHRMBAf8EBTADAQH/MBgGA1UdEQQRMA+CDW1pbGxyYWNlLXRlc3Qw
+CgYIKoZIzj0EAwIDSAAwRQIgHLsr3QPgc384g4B0tfYJQldrdopvjJNexvcgyqTI
+ztYCIQDyd8J9X+dEMDhB6mFfRNSh39PF9a/mVqxuuuzXBcWZ3A==
+-----END CERTIFICATE-----`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgl/rmHjXaBmt+aQ6V
+hzpqoR7qU6SX6hUz6OJpBNtcw+GhRANCAARCxkbUZ8wrp0bHWqvw/VqzEsJ4a0BJ
+cIQTNU9NEtdLv9fLOdnEUO7wkP3LMwsktistjQqw/Y9Muqv8su3qz9Ku
+-----END PRIVATE KEY-----`,
+};
