@@ -40,6 +40,8 @@ export class SplitReader<T> implements SourceReader<T> {
   #reached: bigint;
   /** Rows of token `done + 1` that come again and were given already. */
   #skip: number;
+  /** Since the last values the server refused its own mark. */
+  #withoutMark = false;
   #unreachable = false;
   #closed = false;
   readonly #closing: Promise<undefined>;
@@ -109,8 +111,9 @@ export class SplitReader<T> implements SourceReader<T> {
       return answer;
     } catch (error) {
       const { class: errorClass, code, message } = classify(error, "read");
-      if (page !== undefined && code === "E_SCYLLA_PROTOCOL") {
-        // Marks do not outlive an upgrade of the server.
+      if (page !== undefined && code === "E_SCYLLA_PROTOCOL" && !this.#withoutMark) {
+        // Marks do not outlive an upgrade of the server; but it takes those it gave a moment ago.
+        this.#withoutMark = true;
         this.#page = undefined;
         this.#reached = this.#done;
         this.#skip = this.#rows;
@@ -145,6 +148,7 @@ export class SplitReader<T> implements SourceReader<T> {
         poison.push({ offset, raw: Buffer.from(offset), error: { code: "E_DECODE", message } });
       }
     }
+    this.#withoutMark = false;
     this.#advance(rows);
     const position = writePlace({ done: this.#done, rows: this.#rows, page: this.#page });
     return { values, offsets, position, ...(poison.length === 0 ? {} : { poison }) };

@@ -45,7 +45,7 @@ it("answers with what is there now", async () => {
 
 it("works in a topology, also as one object at two places", async () => {
   const lookup = scyllaLookup<string, string>({ ...(await citizens()), value: ({ name }) => String(name) });
-  const named = (key: string, name: string): string => `${key}=${name}`;
+  const named = (key: string, name: string | undefined): string => `${key}=${name}`;
   expect(
     await from(["id 1", "id 2"])
       .lookup((id) => id, lookup, named)
