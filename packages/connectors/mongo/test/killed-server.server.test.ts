@@ -41,7 +41,7 @@ const retry = { attempts: 60, delay: "100ms", maxDelay: "1s" } as const;
 it("what was acknowledged is there when the server is killed while a topology writes, and a reader of changes reads on", async () => {
   const { db, database, contents, drop } = await testDatabase(url);
   await db.createCollection("out");
-  const count = 16_000;
+  const count = 6_000;
   let emitted = 0;
   async function* values(): AsyncGenerator<Row> {
     for (; emitted < count; emitted++) {
