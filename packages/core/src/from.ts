@@ -14,10 +14,7 @@ import { streamOf } from "./stream-builder.js";
  * const ticks = from(async function* (signal) { for (let i = 0; !signal.aborted; i++) yield i; }, { name: "ticks" });
  * ```
  */
-export function from<T>(
-  input: Source<T> | Iterable<T> | AsyncIterable<T> | ((signal: AbortSignal) => AsyncIterable<T>),
-  options: Named = {},
-): Stream<T> {
+export function from<T>(input: Source<T> | IterableInput<T>, options: Named = {}): Stream<T> {
   if (isSource(input))
     return streamOf<T>({
       type: "source",
@@ -25,11 +22,11 @@ export function from<T>(
       named: true,
       oneShot: false,
     });
-  const source = iterableSource(input as IterableInput<T>, options.name ?? "iterable");
+  const source = iterableSource(input, options.name ?? "iterable");
   return streamOf<T>({ type: "source", source, named: options.name !== undefined, oneShot: source.oneShot });
 }
 
-function isSource<T>(input: unknown): input is Source<T> {
+function isSource<T>(input: Source<T> | IterableInput<T>): input is Source<T> {
   return (
     typeof input === "object" &&
     input !== null &&

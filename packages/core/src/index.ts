@@ -47,6 +47,7 @@ export { discardSink } from "./io/discard-sink.js";
 export { fileSink } from "./io/file-sink.js";
 export { fileSource } from "./io/file-source.js";
 export { intervalSource } from "./io/interval-source.js";
+export type { IterableInput } from "./io/iterable-source.js";
 export { type PushSource, type PushSourceOptions, pushSource } from "./io/push-source.js";
 export type { Metrics } from "./metrics/metrics.js";
 export type { AsyncOrder } from "./operators/async-order.js";

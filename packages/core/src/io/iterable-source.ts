@@ -3,7 +3,16 @@ import { preview, StreamError } from "../errors.js";
 import { ArrayReader, AsyncReader, type Begun, SyncReader } from "./iterable-readers.js";
 import { SinglePartition } from "./single-partition.js";
 
-/** What `from()` takes beside a Source. A function is called anew at each start; its signal ends when its values are no longer wanted. */
+/**
+ * What `from()` takes beside a Source. A function is called anew at each start; its signal ends when its values are no longer wanted.
+ *
+ * @example
+ * ```ts
+ * import { from, type IterableInput } from "@millrace/core";
+ * const squares: IterableInput<number> = function* () { for (let n = 1; n <= 3; n++) yield n * n; };
+ * console.log(await from(squares).collect()); // [1, 4, 9]
+ * ```
+ */
 export type IterableInput<T> =
   | Iterable<T>
   | AsyncIterable<T>
