@@ -71,9 +71,9 @@ export function unexpectedAnswer(
 }
 
 function reasonOf(error: HttpError): string {
-  // InfluxDB 2 has `message`, InfluxDB 3 `error`.
-  const { message, error: reason } = (error.json ?? {}) as { message?: unknown; error?: unknown };
-  const text = [message, reason, error.body, error.statusMessage].find((each) => typeof each === "string");
+  // InfluxDB 2 has a message; of InfluxDB 3 the whole body says which line and why.
+  const { message } = (error.json ?? {}) as { message?: unknown };
+  const text = [message, error.body, error.statusMessage].find((each) => typeof each === "string");
   return String(text ?? "").slice(0, MAX_REASON);
 }
 

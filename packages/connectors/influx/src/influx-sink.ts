@@ -93,16 +93,12 @@ class InfluxWriter<T> implements SinkWriter<T> {
     const lines: string[] = [];
     const refused = new Map<number, WriteError>();
     let writing = 0;
-    values.forEach((value, i) => {
-      try {
-        const own = this.#lines(value, context.origins[i], context.ids[i]);
-        if (own.length > 0) writing++;
-        for (const line of own) lines.push(line);
-      } catch (error) {
-        const poison = new WriteError("poison", "E_INFLUX_POINT", messageOf(error), { cause: error });
-        refused.set(i, error instanceof WriteError ? error : poison);
-      }
-    });
+    for (let i = 0; i < values.length; i++) {
+      const before = lines.length;
+      const error = this.#encode(values[i] as T, context.origins[i], context.ids[i], lines);
+      if (error !== undefined) refused.set(i, error);
+      if (lines.length > before) writing++;
+    }
     if (writing === 1) await this.#writeNaming(lines, context.signal);
     else if (writing > 1) await this.#post(lines, context.signal);
     return refused.size === 0 ? undefined : values.map((_, i) => outcomeOf(refused.get(i)));
@@ -110,11 +106,25 @@ class InfluxWriter<T> implements SinkWriter<T> {
 
   async close(): Promise<void> {}
 
-  #lines(value: T, origin: Origin | undefined, id: string | undefined): string[] {
+  /** Adds the lines of a value. What can not be one is left out, and its reason given. */
+  #encode(value: T, origin: Origin | undefined, id: string | undefined, lines: string[]): WriteError | undefined {
     const { points, spread = true } = this.#options;
-    const made = points(value);
-    const all = Array.isArray(made) ? (made as readonly Point[]) : [made as Point];
-    return all.map((point, place) => encodePoint(point, spread ? withinMs(point, place, origin, id) : 0));
+    let refused: WriteError | undefined;
+    const add = (point: Point, place: number): void => {
+      try {
+        lines.push(encodePoint(point, spread ? withinMs(point, place, origin, id) : 0));
+      } catch (error) {
+        refused ??= poison(error);
+      }
+    };
+    try {
+      const made = points(value);
+      if (Array.isArray(made)) (made as readonly Point[]).forEach(add);
+      else add(made as Point, 0);
+    } catch (error) {
+      refused = poison(error);
+    }
+    return refused;
   }
 
   /** The points of one value, which the engine can not halve: each that is refused is named, all others are written. */
@@ -156,9 +166,22 @@ function writePath<T>({ org, bucket, api = "v2" }: InfluxSinkOptions<T>): string
 
 /** Offsets that count give each value of a partition a time of its own. Where there is no id, points that differ are kept apart. */
 function withinMs(point: Point, place: number, origin: Origin | undefined, id: string | undefined): number {
-  if (origin !== undefined && /^\d+$/.test(String(origin.offset)))
-    return subMillisecond(`${origin.source}/${origin.partition}/${origin.index}#${place}`, BigInt(origin.offset));
+  const sequence = sequenceOf(origin?.offset);
+  if (origin !== undefined && sequence !== undefined)
+    return subMillisecond(`${origin.source}/${origin.partition}/${origin.index}#${place}`, sequence);
   return subMillisecond(`${id ?? encodePoint(point)}#${place}`);
+}
+
+function sequenceOf(offset: string | number | bigint | undefined): number | bigint | undefined {
+  if (typeof offset === "string") return /^\d+$/.test(offset) ? BigInt(offset) : undefined;
+  if (typeof offset === "number") return Number.isSafeInteger(offset) && offset >= 0 ? offset : undefined;
+  return offset !== undefined && offset >= 0n ? offset : undefined;
+}
+
+function poison(error: unknown): WriteError {
+  return error instanceof WriteError
+    ? error
+    : new WriteError("poison", "E_INFLUX_POINT", messageOf(error), { cause: error });
 }
 
 function outcomeOf(error: WriteError | undefined): WriteOutcome {

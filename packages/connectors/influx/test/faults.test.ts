@@ -131,7 +131,7 @@ describe("influxSink against a server that fails", () => {
         for (const { error } of dead)
           expect(error).toMatchObject({ class: "poison", message: expect.stringMatching(/\(m,n=\d+ \d+\)/) });
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   }, 60_000);
 
@@ -168,7 +168,7 @@ describe("influxSink against a server that fails", () => {
             expect(storedNumbers()).toEqual(numbers(100).filter((n) => !poison.includes(n)));
           },
         ),
-        { numRuns: 25 },
+        { numRuns: 15 },
       );
     }, 60_000);
 
@@ -179,6 +179,18 @@ describe("influxSink against a server that fails", () => {
     expect(dead).toHaveLength(1);
     expect(dead[0]?.error.message).toMatch(/bad \(m,n=3 \d+\); .*bad \(m,n=6 \d+\)$/);
     expect(storedNumbers()).toEqual([0, 1, 2, 4, 5, 7, 8]);
+  });
+
+  it("of a value with a point that is none writes the others, and one whose points() throws is refused alone", async () => {
+    const { dead } = await run([0, 1, 2], 10, (n) => {
+      if (n === 1) throw new Error("no points of one");
+      return [points(n), { ...points(n + 10), fields: { v: n === 2 ? Number.NaN : 1 } }, points(n + 20)];
+    });
+    expect(dead.map(({ value, error }) => [value, error.code])).toEqual([
+      [1, "E_INFLUX_POINT"],
+      [2, "E_INFLUX_POINT"],
+    ]);
+    expect(storedNumbers()).toEqual([0, 2, 10, 20, 22]);
   });
 
   it("splits what is too large, and gives up a single point that is", async () => {

@@ -79,7 +79,7 @@ it("hostile points come back from influxd as they were written", async () => {
       });
       expect(sorted(pointsOf(rows))).toEqual(sorted(expected));
     }),
-    { numRuns: 25 },
+    { numRuns: 15 },
   );
   await bucket.delete();
 }, 120_000);

@@ -167,7 +167,7 @@ describe("fluxSource", () => {
           );
         },
       ),
-      { numRuns: 80 },
+      { numRuns: 50 },
     );
   }, 30_000);
 
