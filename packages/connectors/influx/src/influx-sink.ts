@@ -95,7 +95,7 @@ class InfluxWriter<T> implements SinkWriter<T> {
     let writing = 0;
     for (let i = 0; i < values.length; i++) {
       const before = lines.length;
-      const error = this.#encode(values[i] as T, context.origins[i], context.ids[i], lines);
+      const error = this.#encode(values[i] as T, i, context, lines);
       if (error !== undefined) refused.set(i, error);
       if (lines.length > before) writing++;
     }
@@ -107,12 +107,14 @@ class InfluxWriter<T> implements SinkWriter<T> {
   async close(): Promise<void> {}
 
   /** Adds the lines of a value. What can not be one is left out, and its reason given. */
-  #encode(value: T, origin: Origin | undefined, id: string | undefined, lines: string[]): WriteError | undefined {
+  #encode(value: T, i: number, context: WriteContext, lines: string[]): WriteError | undefined {
     const { points, spread = true } = this.#options;
     let refused: WriteError | undefined;
     const add = (point: Point, place: number): void => {
       try {
-        lines.push(encodePoint(point, spread ? withinMs(point, place, origin, id) : 0));
+        lines.push(
+          encodePoint(point, spread && typeof point.time === "number" ? withinMs(point, place, i, context) : 0),
+        );
       } catch (error) {
         refused ??= poison(error);
       }
@@ -148,8 +150,10 @@ class InfluxWriter<T> implements SinkWriter<T> {
     };
     await write(lines);
     const [first] = refused;
-    if (first !== undefined)
-      throw new WriteError("poison", first.code, refused.map(({ message }) => message).join("; "), { cause: first });
+    if (first === undefined) return;
+    const named = refused.slice(0, MAX_NAMED).map(({ message }) => message);
+    if (refused.length > MAX_NAMED) named.push(`and ${refused.length - MAX_NAMED} more`);
+    throw new WriteError("poison", first.code, named.join("; "), { cause: first });
   }
 
   async #post(lines: readonly string[], signal: AbortSignal): Promise<void> {
@@ -165,14 +169,15 @@ function writePath<T>({ org, bucket, api = "v2" }: InfluxSinkOptions<T>): string
 }
 
 /** Offsets that count give each value of a partition a time of its own. Where there is no id, points that differ are kept apart. */
-function withinMs(point: Point, place: number, origin: Origin | undefined, id: string | undefined): number {
+function withinMs(point: Point, place: number, i: number, context: WriteContext): number {
+  const origin = context.origins[i];
   const sequence = sequenceOf(origin?.offset);
-  if (origin !== undefined && sequence !== undefined)
-    return subMillisecond(`${origin.source}/${origin.partition}/${origin.index}#${place}`, sequence);
-  return subMillisecond(`${id ?? encodePoint(point)}#${place}`);
+  return origin !== undefined && sequence !== undefined
+    ? subMillisecond(`${origin.source}/${origin.partition}/${origin.index}#${place}`, sequence)
+    : subMillisecond(`${context.ids[i] ?? encodePoint(point)}#${place}`);
 }
 
-function sequenceOf(offset: string | number | bigint | undefined): number | bigint | undefined {
+function sequenceOf(offset: Origin["offset"] | undefined): number | bigint | undefined {
   if (typeof offset === "string") return /^\d+$/.test(offset) ? BigInt(offset) : undefined;
   if (typeof offset === "number") return Number.isSafeInteger(offset) && offset >= 0 ? offset : undefined;
   return offset !== undefined && offset >= 0n ? offset : undefined;
@@ -188,6 +193,8 @@ function outcomeOf(error: WriteError | undefined): WriteOutcome {
   return error === undefined ? "written" : { class: error.class, code: error.code, message: error.message };
 }
 
+/** Of one value, in one message. */
+const MAX_NAMED = 100;
 const MAX_NAME = 200;
 
 /** A line without its fields' values, which may be anybody's. */

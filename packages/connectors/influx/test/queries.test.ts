@@ -120,7 +120,7 @@ describe("fluxSource", () => {
       // Rows of the same time in whatever order.
       const shuffled = rows.map((row) => ({
         row,
-        by: Math.sin(Number(row.ns) + row.value.length + influx.seen.length),
+        by: Math.sin(Number(row.value.replace(/\D/g, "")) * influx.seen.length),
       }));
       shuffled.sort((a, b) => (a.row.ns < b.row.ns ? -1 : a.row.ns > b.row.ns ? 1 : a.by - b.by));
       response.end(csv(shuffled.slice(0, limit).map(({ row }) => row)));
