@@ -20,6 +20,8 @@ export interface Question {
   /** The snapshot to read; without it the newest, which the answer names. */
   readonly at?: Snapshot;
   readonly signal?: AbortSignal;
+  /** Waits, up to its deadline, for a server that is away. */
+  readonly patient?: boolean;
 }
 
 /** A read timestamp, and what the server signs it with where it asks for logins. */
@@ -96,7 +98,13 @@ export class DgraphClient {
   }
 
   /** A read-only query, and the snapshot that it saw. */
-  async read({ query, vars = {}, at, signal }: Question): Promise<{ readonly data: unknown; readonly at: Snapshot }> {
+  async read({
+    query,
+    vars = {},
+    at,
+    signal,
+    patient = false,
+  }: Question): Promise<{ readonly data: unknown; readonly at: Snapshot }> {
     const request = new Request();
     request.setQuery(query);
     request.setReadOnly(true);
@@ -108,7 +116,10 @@ export class DgraphClient {
     const response = await this.call(
       this.stub(),
       "read",
-      (stub, metadata, options) => stub.query(request, metadata, options),
+      (stub, metadata, options) => {
+        metadata.setOptions({ waitForReady: patient });
+        return stub.query(request, metadata, options);
+      },
       signal,
     );
     const context = response.getTxn();

@@ -128,6 +128,8 @@ class ScanReader<T> implements SourceReader<T> {
         const { data, at } = await this.#client.read({
           query: this.#query(asked),
           signal: this.#ending.signal,
+          // A server that restarts is away for longer than the engine tries again.
+          patient: true,
           ...(this.#snapshot === undefined ? {} : { at: this.#snapshot }),
         });
         this.#snapshot ??= at;
