@@ -1,16 +1,20 @@
 import { setTimeout as elapsed } from "node:timers/promises";
 import { from } from "@millrace/core";
 import { sinkChecks, sourceChecks } from "@millrace/core/testing";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { type DgraphWrite, dgraphSink, dgraphSource } from "../src/index.js";
 import { contentsOf, type FreshGraph, freshGraph } from "./fresh-graph.js";
 import { StandInProcess } from "./stand-in-process.js";
 import { writeSink } from "./writing.js";
 
 /** A stand-in of our own, which nobody else misses while it is dead. Not Dgraph: real Dgraph was not killed here. */
-const server = await StandInProcess.start();
-const url = server.address;
+let server: StandInProcess;
+let url: string;
 
+beforeAll(async () => {
+  server = await StandInProcess.start();
+  url = server.address;
+});
 afterAll(() => server.remove());
 
 it("what was acknowledged is there when the server is killed again and again while a topology writes", async () => {
