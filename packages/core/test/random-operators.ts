@@ -1,4 +1,5 @@
 import type { Stream } from "../src/index.js";
+import { JOIN_OPERATORS } from "./random-joins.js";
 import {
   byN,
   each,
@@ -260,4 +261,8 @@ export const OPERATORS: readonly Operator[] = [
     },
   },
   ...WINDOW_OPERATORS,
+  // Two streams that fit are rare, so where there are some these are drawn more often.
+  ...JOIN_OPERATORS,
+  ...JOIN_OPERATORS,
+  ...JOIN_OPERATORS,
 ];

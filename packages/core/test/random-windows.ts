@@ -1,4 +1,5 @@
 import {
+  countWindow,
   type KeyedStream,
   session,
   sliding,
@@ -9,19 +10,18 @@ import {
 } from "../src/index.js";
 import { byN, groups, type Node, type Operator, type Row, type Value, type Workshop } from "./random-parts.js";
 
-interface Span {
+export interface Span {
   readonly start: number;
   readonly end: number;
 }
 
-interface Shape {
+export interface Shape {
   readonly spec: WindowSpec<false>;
   readonly size: number;
   readonly slide: number;
 }
 
 const timed = (node: Node): boolean => node.timed;
-const bothTimed = (node: Node, other: Node): boolean => node !== other && node.timed && other.timed;
 
 export const WINDOW_OPERATORS: readonly Operator[] = [
   { kind: "window", needs: timed, add: (workshop, node) => aligned(workshop, node, 0, {}) },
@@ -49,8 +49,7 @@ export const WINDOW_OPERATORS: readonly Operator[] = [
     },
   },
   { kind: "session", needs: (node) => node.ordered && node.timed, add: sessions },
-  { kind: "intervalJoin", needs: bothTimed, two: true, add: intervalJoin },
-  { kind: "coGroup", needs: bothTimed, two: true, add: coGroup },
+  { kind: "countWindow", needs: (node) => node.ordered, add: countWindows },
 ];
 
 function shapeOf({ pick }: Workshop): Shape {
@@ -146,84 +145,35 @@ function sessions(workshop: Workshop, node: Node): Node[] {
   return [{ ...node, stream, rows, ordered: false }];
 }
 
-/** Pairs within an interval; outer ones with what found nobody. */
-function intervalJoin(workshop: Workshop, node: Node, other: Node): Node[] {
-  const { name, pick, late } = workshop;
-  const own = name("join");
-  const kind = pick(["join", "leftJoin", "outerJoin"] as const);
-  const from = pick([-50, -10, 0]);
-  const to = pick([0, 30]);
+/** The last values of a key, after every so many: what is left over in the end does not come. */
+function countWindows({ name, pick }: Workshop, node: Node): Node[] {
+  const own = name("count");
+  const [size, step] = pick([
+    [3, 3],
+    [5, 2],
+    [2, 4],
+  ] as const);
   const key = byN(3);
-  const inTime = ({ time, mark }: Row): boolean => !(time < mark);
-  const [lefts, rights] = [node.rows.filter(inTime), other.rows.filter(inTime)];
-  const lates = [...node.rows, ...other.rows].filter((row) => !inTime(row));
-  const pair = (left: Value | undefined, right: Value | undefined): Value => ({
-    id: `(${left?.id}~${right?.id})`,
-    n: ((left?.n ?? 0) + (right?.n ?? 0)) % 997,
-    t: 0,
-  });
-  const fits = (left: Row, right: Row): boolean =>
-    key(left.value) === key(right.value) && right.time >= left.time + from && right.time <= left.time + to;
-  const pairs = lefts.flatMap((left) =>
-    rights.filter((right) => fits(left, right)).map((right) => pair(left.value, right.value)),
+  const rows = [...groups(node.rows, key)].flatMap(([k, members]) =>
+    Array.from({ length: Math.floor(members.length / step) }, (_, i): Row => {
+      const end = (i + 1) * step;
+      const start = Math.max(0, end - size);
+      const inside = members.slice(start, end).map(({ value }) => value);
+      return { value: resultOf(own, k, { start, end }, sumOf(inside)), time: 0, mark: Number.NaN };
+    }),
   );
-  if (kind !== "join")
-    pairs.push(
-      ...lefts.filter((left) => !rights.some((right) => fits(left, right))).map(({ value }) => pair(value, undefined)),
-    );
-  if (kind === "outerJoin")
-    pairs.push(
-      ...rights.filter((right) => !lefts.some((left) => fits(left, right))).map(({ value }) => pair(undefined, value)),
-    );
-  const [left, right] = [node.stream.keyBy(key), other.stream.keyBy(key)];
-  const within = { between: [from, to] } as const;
-  const options = { late: late(own, lates) };
-  const stream =
-    kind === "join"
-      ? left.join(own, right, within, pair, options)
-      : kind === "leftJoin"
-        ? left.leftJoin(own, right, within, pair, options)
-        : left.outerJoin(own, right, within, pair, options);
-  // A pair has the mark of whoever came last.
-  const rows = pairs.map((value) => ({ value, time: 0, mark: Number.NaN }));
-  return [{ stream: stream.unkeyed(), rows, ordered: false, timed: false }];
-}
-
-/** Both sides of tumbling windows. */
-function coGroup(workshop: Workshop, node: Node, other: Node): Node[] {
-  const { name, pick, late } = workshop;
-  const own = name("both");
-  const size = pick([40, 100]);
-  const shape: Shape = { size, slide: size, spec: tumbling({ size }) };
-  const key = byN(3);
-  const [left, right] = [judge(node.rows, shape, 0), judge(other.rows, shape, 0)];
-  const group = (k: number, window: Span, lefts: readonly Value[], rights: readonly Value[]): Value =>
-    resultOf(own, k, window, sumOf(lefts) * 2 + sumOf(rights));
-  const rows: Row[] = [];
-  for (const end of new Set([...left.kept.keys(), ...right.kept.keys()])) {
-    const lefts = groups(left.kept.get(end) ?? [], key);
-    const rights = groups(right.kept.get(end) ?? [], key);
-    for (const k of new Set([...lefts.keys(), ...rights.keys()])) {
-      const values = (members: readonly Row[] | undefined): Value[] => (members ?? []).map(({ value }) => value);
-      const value = group(k, { start: end - size, end }, values(lefts.get(k)), values(rights.get(k)));
-      rows.push({ value, time: end - 1, mark: Number.NaN });
-    }
-  }
   const stream = node.stream
     .keyBy(key)
-    .coGroup(
-      own,
-      other.stream.keyBy(key),
-      shape.spec,
-      (lefts, rights, { key: k, window }) => group(k, window as Span, lefts, rights),
-      { late: late(own, [...left.late, ...right.late]) },
-    )
+    .window(own, countWindow(size, { step }))
+    .aggregate((by) => ({ sum: by.sum(({ n }) => n) }))
+    .map(({ key: k, window, value }) => resultOf(own, k, window, value.sum))
     .unkeyed();
-  return [{ stream, rows, ordered: false, timed: true }];
+  // A window that waits for more values does not hold the watermark back.
+  return [{ stream, rows, ordered: false, timed: false }];
 }
 
 /** Which rows are in which window, by its end, and which are too late for all of theirs. */
-function judge(
+export function judge(
   rows: readonly Row[],
   { size, slide }: Shape,
   latenessMs: number,
@@ -241,10 +191,10 @@ function judge(
   return { kept, late };
 }
 
-function resultOf(operator: string, key: number, { start, end }: Span, n: number): Value {
+export function resultOf(operator: string, key: number, { start, end }: Span, n: number): Value {
   return { id: `${operator} ${key} ${start}-${end}`, n, t: 0 };
 }
 
-function sumOf(values: readonly Value[]): number {
+export function sumOf(values: readonly Value[]): number {
   return values.reduce((sum, { n }) => sum + n, 0);
 }
