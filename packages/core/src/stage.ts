@@ -203,6 +203,9 @@ export interface OperatorCounters {
   latePartial: number;
   skipped: number;
   failed: number;
+  /** Of a lookup with a cache: values whose answer was kept, and those for which it was not. */
+  cacheHits?: number;
+  cacheMisses?: number;
 }
 
 /** What a stage is given. */

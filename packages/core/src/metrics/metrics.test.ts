@@ -23,6 +23,21 @@ describe("MetricsRegistry", () => {
     ]);
   });
 
+  it("shows the cache of a lookup, and nothing of it for other operators", () => {
+    const registry = new MetricsRegistry("t");
+    registry.counters("map");
+    expect(registry.toPrometheus()).not.toContain("cache");
+    Object.assign(registry.counters("profiles"), { cacheHits: 95, cacheMisses: 5 });
+    const lines = registry
+      .toPrometheus()
+      .split("\n")
+      .filter((line) => line.includes("cache") && !line.startsWith("#"));
+    expect(lines).toEqual([
+      'millrace_operator_cache_hits_total{topology="t",operator="profiles"} 95',
+      'millrace_operator_cache_misses_total{topology="t",operator="profiles"} 5',
+    ]);
+  });
+
   it("keeps the samples of a name together however they were registered", () => {
     const registry = new MetricsRegistry("t");
     registry.gauge("fill", "Fill.", { channel: "a" }, () => 1);

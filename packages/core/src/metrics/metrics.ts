@@ -40,6 +40,8 @@ const OPERATOR_METRICS: readonly (readonly [field: keyof OperatorCounters, name:
   ["latePartial", "operator_late_partial_total", "Values that came too late for some of their windows."],
   ["skipped", "operator_skipped_total", "Values passed over by an error policy."],
   ["failed", "operator_failed_total", "Values whose processing failed for good."],
+  ["cacheHits", "operator_cache_hits_total", "Values that a lookup answered from its cache."],
+  ["cacheMisses", "operator_cache_misses_total", "Values that a lookup had to ask its table for."],
 ];
 
 /**
@@ -115,11 +117,10 @@ export class MetricsRegistry implements Metrics {
 
   *#operatorFamilies(): Generator<MetricFamily> {
     for (const [field, name, help] of OPERATOR_METRICS) {
-      const samples = Array.from(this.#operators, ([operator, counters]) => ({
-        labels: { topology: this.#topology, operator },
-        value: counters[field],
-      }));
-      yield { name: PREFIX + name, help, type: "counter", samples };
+      const samples = [...this.#operators].flatMap(([operator, { [field]: value }]) =>
+        value === undefined ? [] : [{ labels: { topology: this.#topology, operator }, value }],
+      );
+      if (samples.length > 0) yield { name: PREFIX + name, help, type: "counter", samples };
     }
   }
 

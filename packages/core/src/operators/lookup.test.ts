@@ -106,12 +106,16 @@ describe("lookup", () => {
     state.version = 1;
     harness.set(100).send(["a4"]);
     expect(await answerAll()).toEqual(["a4:a1"]);
+    expect(harness.counters).toMatchObject({ cacheHits: 3, cacheMisses: 4 });
     const plain = setUp({ cache });
     plain.state.missing.add("b");
     plain.harness.send(["b"]);
     await plain.answerAll();
     plain.harness.send(["b"]);
     expect(plain.keys()).toEqual(["b"]);
+    const uncached = setUp({});
+    uncached.harness.send(["a"]);
+    expect(uncached.harness.counters).not.toHaveProperty("cacheMisses");
   });
 
   it("lets out a batch of kept answers at once, as one", async () => {

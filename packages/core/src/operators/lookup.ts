@@ -129,6 +129,7 @@ class LookupStage<T, Q extends Key, V, R> extends AsyncStage {
     super(context, outbox, new InTurn(), Math.max(MAX_BATCH, fetch.size * fetch.concurrency));
     this.#plan = plan;
     this.#cache = cache === undefined ? undefined : new LookupCache(cache);
+    if (cache !== undefined) Object.assign(context.counters, { cacheHits: 0, cacheMisses: 0 });
     this.#fetcher = new Fetcher(context, plan.table, fetch, {
       answered: (asks, found) => this.together(() => this.#answered(asks, found)),
       failed: (asks, error, attempts) => this.together(() => this.#failed(asks, error, attempts)),
@@ -147,18 +148,27 @@ class LookupStage<T, Q extends Key, V, R> extends AsyncStage {
       this.giveUp(work, place, error, 1);
       return;
     }
+    const kept = this.#kept(key);
+    if (this.#cache !== undefined) this.#count(kept === undefined ? "cacheMisses" : "cacheHits");
+    if (kept === undefined) this.#fetcher.want(key, work, place);
+    else this.#combine(work, place, kept.value);
+  }
+
+  /** What is kept for a key and may be used. */
+  #kept(key: Q): { readonly value: V | undefined } | undefined {
     const kept = this.#cache?.use(key);
-    if (kept === undefined) {
-      this.#fetcher.want(key, work, place);
-    } else if (kept.until > this.context.clock.now()) {
-      this.#combine(work, place, kept.value);
-    } else if (this.#plan.cache?.revalidates === true) {
+    if (kept === undefined || kept.until > this.context.clock.now()) return kept;
+    if (this.#plan.cache?.revalidates === true) {
       this.#fetcher.refresh(key);
-      this.#combine(work, place, kept.value);
-    } else {
-      this.#cache?.delete(key);
-      this.#fetcher.want(key, work, place);
+      return kept;
     }
+    this.#cache?.delete(key);
+    return undefined;
+  }
+
+  #count(counter: "cacheHits" | "cacheMisses"): void {
+    const { counters } = this.context;
+    counters[counter] = (counters[counter] ?? 0) + 1;
   }
 
   protected override begunAll(): void {
