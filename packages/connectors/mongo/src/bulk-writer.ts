@@ -2,6 +2,7 @@ import { messageOf, type SinkWriter, type WriteContext, WriteError, type WriteOu
 import { type AnyBulkWriteOperation, BSON, type Collection, MongoBulkWriteError } from "mongodb";
 import { classify, classOfCode, codeName, DUPLICATE_KEY } from "./mongo-errors.js";
 import { type MongoWrite, modelOf, targetOf } from "./mongo-write.js";
+import { refusalText } from "./refusal-text.js";
 
 /** The server's limit of a document. */
 const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
@@ -93,9 +94,9 @@ export class BulkWriter<T> implements SinkWriter<T> {
       for (const { place } of writes)
         outcomes[place] = { class: whole.class, code: whole.code, message: whole.message };
     }
-    for (const { index, code, errmsg = "the write failed" } of failures) {
+    for (const { index, code, message } of failures) {
       const { write, place } = writes[index] as PlacedWrite;
-      outcomes[place] = outcomeOf(write, code, errmsg);
+      outcomes[place] = outcomeOf(write, code, message);
     }
     return ordered && whole === undefined ? failures[0]?.index : undefined;
   }
@@ -164,14 +165,18 @@ export function outcomeOf(write: MongoWrite, code: number, message: string): Wri
 interface Failure {
   readonly index: number;
   readonly code: number;
-  readonly errmsg: string | undefined;
+  readonly message: string;
 }
 
 /** The refusals by value, of the groups before a group that broke off too. */
 function failuresOf(error: MongoBulkWriteError): Failure[] {
   const own = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
   const all = error.result?.getWriteErrors?.() ?? [];
-  return (all.length >= own.length ? all : own).map(({ index, code, errmsg }) => ({ index, code, errmsg }));
+  return (all.length >= own.length ? all : own).map((failure) => ({
+    index: failure.index,
+    code: failure.code,
+    message: refusalText(failure),
+  }));
 }
 
 /** What is wrong beside the refused values: a connection that broke, a write concern that was not met. */

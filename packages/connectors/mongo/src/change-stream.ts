@@ -48,8 +48,9 @@ export class ChangeFeed {
       const stream = this.#stream;
       const events: ChangeStreamDocument[] = [];
       let partial = false;
-      for (let event = await stream.tryNext(); event !== null; ) {
-        const whole = this.#split.add(event);
+      for (let event = await stream.tryNext(); event !== null || partial; ) {
+        const whole = event === null ? undefined : this.#split.add(event);
+        // A large change is given only when all of it is there: no position lies inside it.
         partial = whole === undefined;
         if (whole !== undefined) events.push(whole);
         const more = partial || (stream.bufferedCount() > 0 && events.length < this.#plan.batchSize);

@@ -89,12 +89,10 @@ function withoutCredentials(text: string, url: string): string {
 export async function requireCollection(db: Db, collection: string): Promise<void> {
   let found: readonly unknown[];
   try {
+    // In this form everybody who may use a collection is allowed to ask.
     found = await db.listCollections({ name: collection }, { nameOnly: true, authorizedCollections: true }).toArray();
   } catch (error) {
-    const failure = classify(error);
-    // Who may write a collection need not be allowed to list them.
-    if (failure.code === "E_MONGO_AUTH") return;
-    throw failure;
+    throw classify(error);
   }
   if (found.length === 0)
     throw new WriteError(

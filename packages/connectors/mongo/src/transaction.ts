@@ -6,6 +6,8 @@ import {
   MongoError,
 } from "mongodb";
 
+import { refusalText } from "./refusal-text.js";
+
 /** Tries of a transaction that another one got in the way of: nothing of it was written. */
 const TRIES = 10;
 /** Tries of a commit that gave no answer: a repeated one is no second one. */
@@ -71,6 +73,6 @@ export async function bulkInTransaction(
     if (error instanceof MongoError && error.hasErrorLabel("TransientTransactionError")) throw error;
     const [first] = error instanceof MongoBulkWriteError ? [error.writeErrors].flat() : [];
     if (first === undefined) throw error;
-    return { index: first.index, code: first.code, message: first.errmsg ?? "the write failed" };
+    return { index: first.index, code: first.code, message: refusalText(first) };
   }
 }

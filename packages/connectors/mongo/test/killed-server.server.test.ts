@@ -437,3 +437,21 @@ it("holds no more than 64 MB while the server stands still in front of a million
   expect(grownMB).toBeLessThan(64);
   await drop();
 }, 600_000);
+
+it("health answers within its time though the server stands still", async () => {
+  const { db, database, drop } = await testDatabase(url);
+  await db.createCollection("in");
+  const connection = await mongoSource({ url, database, collection: "in", decode: (document) => document }).connect(
+    testContext(),
+  );
+  const { pid } = (await db.admin().command({ serverStatus: 1 })) as unknown as { pid: number };
+  expect(await connection.health?.()).toMatchObject({ status: "up" });
+  process.kill(Number(pid), "SIGSTOP");
+  try {
+    expect(await connection.health?.()).toMatchObject({ status: "down", detail: "no answer within 2000 ms" });
+  } finally {
+    process.kill(Number(pid), "SIGCONT");
+  }
+  await connection.close();
+  await drop();
+});

@@ -12,6 +12,8 @@ import { type PartDocument, type Segment, SegmentStore } from "./segment-store.j
 import { headSum, type TaskDocument } from "./task-head.js";
 
 export const RENEW_MS = 5_000;
+/** So many are merged before the next one is written. */
+const MAX_SEGMENTS = 32;
 /** What of a document is no head's: the lease, the list of segments. */
 const MAX_HEAD_BYTES = 15 * 1024 * 1024;
 
@@ -89,9 +91,11 @@ export class TaskLease {
   }
 
   /** State changes first, where nobody sees them; then the head that names them and the sinks' writes, at once. */
-  commit(delta: CheckpointDelta): Promise<void> {
+  async commit(delta: CheckpointDelta): Promise<void> {
     // As of this moment: the caller may go on with its own maps.
     const head = headBytes(delta);
+    // Epochs come faster than they can be merged.
+    if (this.#segments.length >= MAX_SEGMENTS) await this.#merging;
     return this.#inTurn(async () => {
       const { task, system } = this.#parts;
       const payloads = delta.commits.map(({ sink, payload }) => payloadOf(system, sink, payload));
@@ -155,7 +159,7 @@ export class TaskLease {
       this.#over = true;
       await this.#parts.tasks.updateOne(this.#held(), { $set: { released: true } });
     });
-    await this.#merging;
+    while (this.#merging !== undefined) await this.#merging;
     await this.#session.endSession();
   }
 
@@ -244,16 +248,17 @@ export class TaskLease {
   #mergeLater(): void {
     const count = segmentsToMerge(this.#segments.map(({ bytes }) => bytes));
     if (count === 0 || this.#merging !== undefined || this.#over) return;
-    this.#merging = this.#merge(this.#segments.slice(-count), count === this.#segments.length)
-      .catch((error) =>
-        this.#parts.logger.warn("old epochs are not collected yet", {
-          task: this.#parts.task,
-          error: messageOf(error),
-        }),
-      )
-      .then(() => {
+    this.#merging = this.#merge(this.#segments.slice(-count), count === this.#segments.length).then(
+      () => {
         this.#merging = undefined;
-      });
+        this.#mergeLater();
+      },
+      (error) => {
+        this.#merging = undefined;
+        const { logger, task } = this.#parts;
+        logger.warn("old epochs are not collected yet", { task, error: messageOf(error) });
+      },
+    );
   }
 
   async #merge(old: readonly Segment[], all: boolean): Promise<void> {
@@ -270,6 +275,7 @@ export class TaskLease {
   async #replace(old: readonly Segment[], merged: Segment | undefined): Promise<boolean> {
     const { tasks, task } = this.#parts;
     const from = this.#segments.findIndex(({ lease, serial }) => lease === old[0]?.lease && serial === old[0]?.serial);
+    if (from === -1) return false;
     const segments = this.#segments.toSpliced(from, old.length, ...(merged === undefined ? [] : [merged]));
     const filter = { ...this.#held(), turn: this.#turnNumber };
     const found = await tasks.findOne(filter);
