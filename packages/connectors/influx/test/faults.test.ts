@@ -228,14 +228,14 @@ describe("influxSink against a server that fails", () => {
     expect(await influx.connections()).toBeLessThanOrEqual(1);
   });
 
-  it("writes a replay over itself, in whatever batches", async () => {
-    const same = (n: number): Point => ({ measurement: "m", fields: { v: n }, time: 5 });
+  it("keeps points of one series and millisecond apart, and writes a replay over itself, in whatever batches", async () => {
+    const same = (n: number): Point[] => [n, -n].map((v) => ({ measurement: "m", fields: { v }, time: 5 }));
     await run(numbers(500), 100, same);
     const first = new Set(influx.stored.keys());
-    expect(new Set([...first].map((line) => line.split(" ")[2])).size).toBe(500);
+    expect(new Set([...first].map((line) => line.split(" ")[2])).size).toBe(1_000);
     await run(numbers(500), 7, same);
     expect(new Set(influx.stored.keys())).toEqual(first);
-    expect([...influx.stored.values()]).toEqual(numbers(500).map(() => 2));
+    expect([...influx.stored.values()]).toEqual([...first].map(() => 2));
   });
 });
 
