@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { from, type Late, topology, tumbling } from "../src/index.js";
+import { type DeadLetter, from, type Late, topology, tumbling } from "../src/index.js";
 import { testSink } from "../src/testing/test-sink.js";
 import { virtualRun } from "./recording.js";
 
@@ -18,3 +18,21 @@ it.each(["interval join", "window join"])(
     expect(late.values.map(({ value }) => value).sort()).toEqual(["left 1", "right 1"]);
   },
 );
+
+it("every pair on which the function of a join fails is a dead letter of its own", async () => {
+  const dead = testSink<DeadLetter<{ left: string; right: string }>>("dead", { writes: "idempotent" });
+  const side = (name: string, count: number) =>
+    from(
+      Array.from({ length: count }, (_, i) => `${name}${i}`),
+      { name },
+    )
+      .eventTime(() => 10)
+      .keyBy(() => 0);
+  const refuse = (): string => {
+    throw new Error("no pair");
+  };
+  const joined = side("l", 2).join("j", side("r", 2), { between: [0, 0] }, refuse);
+  await topology("t", joined.onError(dead).to(testSink("out"))).run(virtualRun());
+  const pairs = dead.values.map(({ value: { left, right } }) => `${left} ${right}`);
+  expect(pairs.sort()).toEqual(["l0 r0", "l0 r1", "l1 r0", "l1 r1"]);
+});

@@ -129,7 +129,7 @@ describe("interval join", () => {
     h.send(["r"], { key: "a", time: 1 }, 1);
     h.send(["m"], { key: "a", time: 9 });
     h.watermark(100);
-    expect(h.errors.map(({ value }) => value)).toEqual(["r", "m"]);
+    expect(h.errors.map(({ value }) => value)).toEqual([{ left: "l", right: "r" }, "m"]);
   });
 
   it("tells the function its key, and shows and tells what it keeps", () => {

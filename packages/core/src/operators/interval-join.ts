@@ -1,7 +1,7 @@
 import { type SignedDuration, signedDurationMs } from "../duration.js";
 import type { Key } from "../element.js";
 import { requireArgument } from "../errors.js";
-import type { Batch, OperatorSpec, StageContext } from "../stage.js";
+import { Batch, type OperatorSpec, type StageContext } from "../stage.js";
 import { TimeHeap } from "../time/time-heap.js";
 import { JoinStage, type Kept } from "../windows/join-stage.js";
 import { JOIN_NAMES, type JoinFunction, type JoinKind, pairOrigin } from "../windows/pair.js";
@@ -129,20 +129,25 @@ class IntervalJoin extends JoinStage {
     const origin = batch.origins?.[place];
     const [left, right] = side === 0 ? [value, kept.value] : [kept.value, value];
     const [leftOrigin, rightOrigin] = side === 0 ? [origin, kept.origin] : [kept.origin, origin];
+    const time = Math.max((batch.times as readonly number[])[place] as number, kept.time);
+    const pair = pairOrigin(this.context.operator, key, leftOrigin, rightOrigin);
     let result: unknown;
     try {
       result = this.#plan.fn(left, right, { key, window: undefined });
     } catch (error) {
-      this.context.fail(error, batch, place);
+      // Of the pair, not of the value that came last: which one that is depends on how both sides are read.
+      const failed = new Batch(
+        [{ left, right }],
+        [time],
+        [key],
+        pair === undefined ? null : [pair],
+        null,
+        batch.partition,
+      );
+      this.context.fail(error, failed, 0);
       return;
     }
-    this.output({
-      value: result,
-      time: Math.max((batch.times as readonly number[])[place] as number, kept.time),
-      key,
-      origin: pairOrigin(this.context.operator, key, leftOrigin, rightOrigin),
-      mark: batch.marks?.[place] ?? Number.NaN,
-    });
+    this.output({ value: result, time, key, origin: pair, mark: batch.marks?.[place] ?? Number.NaN });
   }
 
   #missAtOnce(batch: Batch, place: number, side: 0 | 1, key: Key, time: number): void {
