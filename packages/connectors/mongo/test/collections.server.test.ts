@@ -4,6 +4,7 @@ import { Binary, type Document, MongoClient, ObjectId } from "mongodb";
 import { describe, expect, it } from "vitest";
 import { mongoChanges, mongoCheckpoints, mongoSink, mongoSource } from "../src/index.js";
 import { storeOf } from "../src/mongo-checkpoints.js";
+import { MongoPayload } from "../src/mongo-system.js";
 import { testDatabase, url } from "./databases.js";
 
 const delta = (
@@ -639,6 +640,41 @@ describe("checkpoints", () => {
     expect(await connection.latestEpoch("t", number)).toBe(1);
     await connection.commit("t", number, delta(3));
     expect(await connection.latestEpoch("t", number)).toBe(3);
+    await connection.close();
+    await drop();
+  });
+
+  it("and the writes of sinks are there together, or neither", async () => {
+    const { db, database, contents, drop } = await testDatabase();
+    await db.createCollection("out");
+    const store = mongoCheckpoints({ url, database });
+    const connection = await store.connect(testContext());
+    const { number } = await connection.lease("t");
+    const payload = (...ids: readonly string[]): MongoPayload =>
+      new MongoPayload(
+        store.system ?? "",
+        database,
+        "out",
+        ids.map((_id) => ({ kind: "model", model: { insertOne: { document: { _id: _id as never } } } })),
+      );
+    await connection.commit("t", number, delta(1, [entry("a", Buffer.from("1"))], [payload("x")]));
+    // The second one is refused, the first and the head are taken back with it.
+    const torn = connection.commit("t", number, delta(2, [entry("a", Buffer.from("2"))], [payload("y", "x")]));
+    await expect(torn).rejects.toThrow(/E_CHECKPOINT_STORE: collection "out" refuses a write .* error 11000/);
+    expect(await connection.latestEpoch("t", number)).toBe(1);
+    expect(await contents("out")).toEqual([{ _id: "x" }]);
+    const foreign = new MongoPayload("mongodb:elsewhere:27017", database, "out", []);
+    await expect(connection.commit("t", number, delta(3, [], [foreign]))).rejects.toThrow(
+      /E_CHECKPOINT_STORE: sink "out" gave/,
+    );
+    await connection.commit("t", number, delta(4, [], [payload("z")]));
+    await connection.release("t", number);
+    const again = await connection.lease("t");
+    expect([again.latest?.epoch, (await stateOf(again.latest)).get("a")]).toEqual([
+      4,
+      Uint8Array.from(Buffer.from("1")),
+    ]);
+    expect(await contents("out")).toEqual([{ _id: "x" }, { _id: "z" }]);
     await connection.close();
     await drop();
   });

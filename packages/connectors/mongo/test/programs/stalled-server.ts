@@ -1,4 +1,4 @@
-/** Writes a million values; the server is stopped in the middle by the test and goes on later. Prints how far the memory grew, and how many values were taken from the source while it stood. */
+/** Writes a million values, of which every twentieth is a document of its own and the others change nothing, since this server writes only some thousand a second; it is stopped in the middle by the test and goes on later. Prints how far the memory grew, and how many values were taken from the source while it stood. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { from } from "@millrace/core";
 import { mongoSink } from "../../src/index.js";
@@ -19,13 +19,12 @@ const sink = mongoSink<{ readonly _id: number; readonly text: string }>({
   database,
   collection: "out",
   batch: { size: 5_000 },
-  // Inserts are what this server is quick at; a repeated one is a duplicate of its own.
-  write: (document) => ({ kind: "model", model: { insertOne: { document: { ...document } as never } } }),
+  write: (document) => (document._id % 20 === 0 ? { kind: "insertIgnore", document: { ...document } } : undefined),
 });
 const before = used();
 let most = 0;
 const run = from(numbers)
-  .to(sink, { retry: { attempts: 100, delay: "100ms", maxDelay: "1s" }, onError: "skip" })
+  .to(sink, { retry: { attempts: 100, delay: "100ms", maxDelay: "1s" } })
   .start();
 const watch = setInterval(() => {
   most = Math.max(most, used() - before);
