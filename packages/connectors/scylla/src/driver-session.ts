@@ -2,6 +2,7 @@ import { type Health, type Logger, messageOf, WriteError } from "@millrace/core"
 import cassandra, { type Client, type types as driverTypes, type QueryOptions } from "cassandra-driver";
 import type { CellType } from "./cell-type.js";
 import type { Answer, BoundStatement, CallOptions, CqlSession, Row, TableShape } from "./cql-session.js";
+import { DriverLog } from "./driver-log.js";
 import { plainCell } from "./plain-cell.js";
 import { buildClient, checkConnection, type ScyllaConnection } from "./scylla-connection.js";
 import { classify, isUnprepared } from "./scylla-errors.js";
@@ -21,7 +22,8 @@ export async function openSession(connection: ScyllaConnection, what: string, lo
   const timeoutMs = checkConnection(connection, what);
   const own = connection.client === undefined;
   const client = connection.client ?? buildClient(connection, timeoutMs);
-  const log = (level: string, source: string, message: unknown): void => tell(logger, level, `${source}: ${message}`);
+  const teller = new DriverLog(logger);
+  const log = (level: string, source: string, message: unknown): void => teller.tell(level, `${source}: ${message}`);
   client.on("log", log);
   try {
     await client.connect();
@@ -35,13 +37,6 @@ export async function openSession(connection: ScyllaConnection, what: string, lo
     client.removeListener("log", log);
     if (own) await client.shutdown();
   });
-}
-
-/** The driver is talkative: what it calls info is for those who look for something. */
-function tell(logger: Logger, level: string, text: string): void {
-  if (level === "error") logger.error(text);
-  else if (level === "warning") logger.warn(text);
-  else if (level === "info") logger.debug(text);
 }
 
 class DriverSession implements CqlSession {

@@ -15,9 +15,7 @@ export interface SchemaSpec {
   readonly keyspace: string;
   /** Copies by datacenter, such as `{ datacenter1: 3 }`. Needed to make the keyspace; one that is there is not looked at. */
   readonly replication?: Readonly<Record<string, number>>;
-  /**
-   * ScyllaDB only: whether the keyspace uses tablets (false: conditional writes need a keyspace without).
-   */
+  /** ScyllaDB only: whether a new keyspace uses tablets (false: conditional writes need one without, up to 2025.3). */
   readonly tablets?: boolean;
   readonly tables: readonly TableSpec[];
   /** What is not as it should be: "fail" (default) throws `E_SCYLLA_SCHEMA`, "report" only says so. Nothing is altered. */
@@ -65,7 +63,7 @@ export async function ensureSchema(
   const { logger } = worldOf(world);
   const session = await openSession(connection, `ensureSchema "${spec.keyspace}"`, logger);
   try {
-    const report = await apply(new Schema(session), spec);
+    const report = await applySchema(session, spec);
     if (report.differences.length === 0) return report;
     const text = report.differences.map(({ table, difference }) => `${table}: ${difference}`).join("; ");
     if (spec.onDifference === "report") logger.warn(`ensureSchema "${spec.keyspace}": ${text}`);
@@ -80,7 +78,9 @@ export async function ensureSchema(
   }
 }
 
-async function apply(schema: Schema, spec: SchemaSpec): Promise<SchemaReport> {
+/** Makes what is missing and finds what is different. */
+export async function applySchema(session: CqlSession, spec: SchemaSpec): Promise<SchemaReport> {
+  const schema = new Schema(session);
   const { keyspace, tables } = spec;
   const created: string[] = [];
   if (await schema.makeKeyspace(spec)) created.push(keyspace);

@@ -26,9 +26,9 @@ export interface ScyllaSourceOptions<T> extends ScyllaConnection {
   readonly row: (row: Row) => T;
   /** Which columns are read, beside those of the primary key. Default: all. */
   readonly columns?: readonly string[];
-  /** Parts of the token ring, which are the source's partitions (32, at most 4,096). It can not change between a run and its continuation. */
+  /** Parts of the token ring, which are the source's partitions (16, at most 4,096). It can not change between a run and its continuation. */
   readonly splits?: number;
-  /** Rows of a page (1,000). */
+  /** Rows of a page (500); each split holds one while what is below is full. */
   readonly pageSize?: number;
   /** Pages asked for at once (8). */
   readonly concurrency?: number;
@@ -38,9 +38,9 @@ export interface ScyllaSourceOptions<T> extends ScyllaConnection {
   readonly name?: string;
 }
 
-const SPLITS = 32;
+const SPLITS = 16;
 const MAX_SPLITS = 4_096;
-const PAGE_SIZE = 1_000;
+const PAGE_SIZE = 500;
 const CONCURRENCY = 8;
 /** So long a scan waits for a host that is back. */
 const PATIENCE_MS = 60_000;

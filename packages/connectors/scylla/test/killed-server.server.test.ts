@@ -171,7 +171,7 @@ it("what was acknowledged is there when the server is killed while a topology wr
 }, 240_000);
 
 it("a server that does not answer leaves writes unknown, and they are written once it does", async () => {
-  const table = await freshTable(client, "stopped", "id text, n int, PRIMARY KEY (id, n)");
+  const table = await retried(() => freshTable(client, "stopped", "id text, n int, PRIMARY KEY (id, n)"));
   const sink = scyllaSink<number>({ ...place, table, timeout: "1s", row: (n) => ({ id: "a", n }) });
   const connection = await sink.connect(testContext());
   const writer = await connection.open({ topology: "t", partitions: ["0"], lease: 1 }, undefined);
@@ -189,7 +189,7 @@ it("a server that does not answer leaves writes unknown, and they are written on
 });
 
 it("claims under kills: every event that was told so is applied, and none twice", async () => {
-  const table = await freshTable(client, "claims", "id text PRIMARY KEY, n int, event text");
+  const table = await retried(() => freshTable(client, "claims", "id text PRIMARY KEY, n int, event text"));
   const workers = await Promise.all(
     [0, 1].map(() => scyllaConditional({ ...place, table, eventColumn: "event", timeout: "2s" })),
   );
@@ -227,10 +227,12 @@ it("claims under kills: every event that was told so is applied, and none twice"
   expect(Number(row?.n)).toBeGreaterThanOrEqual(told);
   expect(Number(row?.n)).toBeLessThanOrEqual(told + 4);
   for (const worker of workers) await worker.close();
-}, 120_000);
+}, 240_000);
 
 it("holds no more than 64 MB while the server, or a sink behind a scan, stalls in front of a million values", async () => {
-  const table = await freshTable(client, "million", "owner text, n int, text text, PRIMARY KEY (owner, n)");
+  const table = await retried(() =>
+    freshTable(client, "million", "owner text, n int, text text, PRIMARY KEY (owner, n)"),
+  );
   const count = 1_000_000;
   const args = [CASSANDRA_CONTACT_POINTS, login.username, login.password, KEYSPACE, table, String(count)];
   const program = new Program("million", args, ["--expose-gc"]);

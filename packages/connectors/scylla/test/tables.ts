@@ -25,6 +25,7 @@ export async function rawClient(points: readonly string[] = contactPoints(), log
   const client = new cassandra.Client({
     contactPoints: [...points],
     localDataCenter: "datacenter1",
+    policies: { reconnection: new cassandra.policies.reconnection.ConstantReconnectionPolicy(200) },
     ...(login === undefined ? {} : { credentials: { ...login } }),
   });
   await client.connect();
