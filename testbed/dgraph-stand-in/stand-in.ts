@@ -157,10 +157,12 @@ async function query(database: GraphDatabase, logins: Logins, request: messages.
   }
   if (request.getReadOnly()) throw new Refusal("Readonly transaction cannot run mutations");
   const pending = startTs === 0 ? database.oracle.begin() : database.oracle.require(startTs);
+  const before = new Set(pending.keys);
   try {
     const { json, made } = database.upsert(pending, request.getQuery(), vars, mutations);
     stamp(context, logins, pending.startTs);
-    context.setKeysList([...pending.keys]);
+    // Those of this request: a client puts together what it is told in each.
+    context.setKeysList([...pending.keys].filter((key) => !before.has(key)));
     context.setPredsList([...pending.own.keys()]);
     for (const [name, uid] of made) response.getUidsMap().set(name, `0x${uid.toString(16)}`);
     response.setJson(Buffer.from(json));

@@ -84,7 +84,6 @@ export class DgraphClient {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    // An open channel keeps its socket, and with it the process.
     if (this.#built !== undefined) for (const stub of this.#stubs) stub.close();
   }
 

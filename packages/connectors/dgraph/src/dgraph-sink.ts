@@ -38,8 +38,10 @@ export type DgraphSinkOptions<T> = DgraphConnection & {
   readonly name?: string;
   /** Values a transaction. Default: 200. */
   readonly batch?: BatchPolicy;
-  /** Transactions in flight (1). With more, values of one key stay in order on a keyed stream. */
+  /** Transactions in flight of a task (1). With more, values of one key stay in order on a keyed stream. */
   readonly concurrency?: number;
+  /** Transactions in flight of all tasks of the process (16). */
+  readonly maxTransactions?: number;
 };
 
 /** After as many failed tries a batch is tried in two parts, then in four. */
@@ -62,14 +64,16 @@ const TRIES_BEFORE_HALVING = 2;
  */
 export function dgraphSink<T>(options: DgraphSinkOptions<T>): Sink<T> {
   const { xid, type, version, predicates, name = partName(xid), batch = { size: 200 }, concurrency = 1 } = options;
+  const { maxTransactions = 16 } = options;
   requireName(xid, "dgraphSink: xid");
   if (type !== undefined) requireName(type, "dgraphSink: type");
   if (version !== undefined) requireName(version, "dgraphSink: version");
   for (const predicate of predicates ?? []) requireName(predicate, "dgraphSink: a predicate");
-  requireArgument(
-    Number.isInteger(concurrency) && concurrency >= 1,
-    `dgraphSink: concurrency must be a whole number from 1; it is ${concurrency}`,
-  );
+  for (const [what, count] of Object.entries({ concurrency, maxTransactions }))
+    requireArgument(
+      Number.isInteger(count) && count >= 1,
+      `dgraphSink: ${what} must be a whole number from 1; it is ${count}`,
+    );
   return {
     name,
     writes: version === undefined ? "idempotent" : "versioned",
@@ -80,7 +84,7 @@ export function dgraphSink<T>(options: DgraphSinkOptions<T>): Sink<T> {
       const client = await DgraphClient.open(options, signal);
       try {
         const rules = rulesOf(options, await readSchema(client, signal));
-        const lanes = new ConflictLanes(concurrency);
+        const lanes = new ConflictLanes(maxTransactions);
         return {
           open: async () => new UpsertWriter(client, rules, lanes, options.write),
           health: () => client.probe(),

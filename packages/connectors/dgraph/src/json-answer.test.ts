@@ -5,6 +5,12 @@ import { parseAnswer } from "./json-answer.js";
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 
+/** A whole number that may stand for another one: it comes as a bigint. */
+function hasLongInt(value: unknown): boolean {
+  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value);
+  return typeof value === "object" && value !== null && Object.values(value).some(hasLongInt);
+}
+
 describe("parseAnswer", () => {
   it("keeps every digit of an int, and leaves strings, fractions and small numbers as they are", () => {
     const text = `{"a":9223372036854775807,"b":-9007199254740993,"c":9007199254740991,"d":"9223372036854775807 \\"1","e":1234567890123456789.5,"f":1234567890123456e2}`;
@@ -21,6 +27,7 @@ describe("parseAnswer", () => {
   it("is JSON.parse for everything without long ints", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {
+        fc.pre(!hasLongInt(value));
         const text = JSON.stringify({ value, long: "1234567890123456789" });
         expect(parseAnswer(bytes(text))).toEqual(JSON.parse(text));
       }),
