@@ -1,6 +1,21 @@
 import { requireArgument } from "@millrace/core";
 
-const LEVELS = {
+/** How many replicas must have answered. `ANY` is for writes only. */
+export type Consistency =
+  | "ANY"
+  | "ONE"
+  | "TWO"
+  | "THREE"
+  | "QUORUM"
+  | "ALL"
+  | "LOCAL_QUORUM"
+  | "EACH_QUORUM"
+  | "LOCAL_ONE";
+
+/** Over which replicas a conditional write is agreed: of all datacenters, or of the local one. */
+export type SerialConsistency = "SERIAL" | "LOCAL_SERIAL";
+
+const LEVELS: Readonly<Record<Consistency, number>> = {
   ANY: 0x00,
   ONE: 0x01,
   TWO: 0x02,
@@ -10,15 +25,9 @@ const LEVELS = {
   LOCAL_QUORUM: 0x06,
   EACH_QUORUM: 0x07,
   LOCAL_ONE: 0x0a,
-} as const;
+};
 
-const SERIAL_LEVELS = { SERIAL: 0x08, LOCAL_SERIAL: 0x09 } as const;
-
-/** How many replicas must have answered. `ANY` is for writes only. */
-export type Consistency = keyof typeof LEVELS;
-
-/** Over which replicas a conditional write is agreed: of all datacenters, or of the local one. */
-export type SerialConsistency = keyof typeof SERIAL_LEVELS;
+const SERIAL_LEVELS: Readonly<Record<SerialConsistency, number>> = { SERIAL: 0x08, LOCAL_SERIAL: 0x09 };
 
 /** The protocol's number. Throws `E_ARGUMENT`. */
 export function consistencyOf(name: Consistency, what: string): number {
