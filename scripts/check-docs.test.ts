@@ -4,8 +4,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { checkDocs, formatFault } from "./check-docs.js";
-import { codesOfPage, codesOfSource } from "./docs/error-codes.js";
+import { codesOfPage, codesOfSource, ERRORS_PAGE, errorCodeFaults } from "./docs/error-codes.js";
 import { brokenLinks } from "./docs/links.js";
+import { publicNameFaults } from "./docs/public-names.js";
 import { snippetsOfPage, snippetsOfSource } from "./docs/snippets.js";
 import { typeCheck } from "./docs/type-check.js";
 
@@ -94,4 +95,70 @@ it("codes of sources and of the page", () => {
   const source = ` * "E_IN_COMMENT"\nthrow new StreamError("E_NAME", x);\nnew WriteError("fatal", \`${open}\`); // \`E_OTHER\`, "E_"`;
   expect(codesOfSource(source)).toEqual(["E_NAME", "E_MONGO_…"]);
   expect(codesOfPage("| `E_A_B` | what |\n| `E_C`, `E_D_…` | see `E_X` |\n`E_Y`")).toEqual(["E_A_B", "E_C", "E_D_…"]);
+});
+
+it("a code is explained in the guide or by the connector that throws it, not by another one", () => {
+  const thrown = (...codes: string[]): string =>
+    codes.map((code) => `throw new StreamError("${code}", "");`).join("\n");
+  const root = repository({
+    [ERRORS_PAGE]: "| `E_OF_ALL` | what |\n| `E_NOBODY` | what |\n",
+    "packages/core/src/a.ts": thrown("E_OF_ALL"),
+    "packages/connectors/one/src/a.ts": thrown("E_OF_ALL", "E_OF_ONE"),
+    "packages/connectors/one/README.md": "| `E_OF_ONE` | what |\n",
+    "packages/connectors/two/src/a.ts": thrown("E_OF_ONE", "E_OF_TWO"),
+    "packages/connectors/two/README.md": "`E_OF_TWO` stands in no table\n",
+  });
+  expect(errorCodeFaults(root).map(({ message }) => message)).toEqual([
+    "has no row for E_OF_ONE of packages/connectors/two/src/a.ts",
+    "has no row for E_OF_TWO of packages/connectors/two/src/a.ts",
+    "explains E_NOBODY, which nothing throws",
+  ]);
+});
+
+describe("public names", () => {
+  const faultsOf = (index: string, names: string): string[] =>
+    publicNameFaults(
+      repository({
+        "packages/a/package.json": JSON.stringify({ exports: { ".": { "millrace-source": "./src/index.ts" } } }),
+        "packages/a/src/index.ts": index,
+        "packages/a/src/names.ts": names,
+      }),
+    ).map(formatFault);
+
+  it("need a docstring", () => {
+    const names =
+      "export interface Bare {}\n/** @internal */\nexport function tagged(): void {}\nexport const inner = 1;\n";
+    expect(faultsOf('export { type Bare, tagged as other } from "./names.js";', names)).toEqual([
+      "packages/a/src/names.ts:1  Bare is public, and has no docstring",
+      "packages/a/src/names.ts:3  other is public, and has no docstring",
+    ]);
+  });
+
+  it("that are functions, classes or constants need an example", () => {
+    const names = [
+      "/** Does. */\nexport function does(): void {}",
+      "/** Is one. */\nexport class One {}",
+      "/** Is given. */\nexport class Given {}",
+      "/** Is fixed. */\nexport const FIXED = 1;",
+      "/** Is a type. */\nexport type Shape = 1;",
+      "/**\n * Is shown.\n *\n * @example\n * ```ts\n * shown();\n * ```\n */\nexport function shown(): void {}",
+    ].join("\n");
+    const index =
+      'export type { Given, Shape } from "./names.js";\nexport { does, FIXED, One, shown } from "./names.js";';
+    expect(faultsOf(index, names)).toEqual([
+      "packages/a/src/names.ts:2  does is public, and its docstring has no @example",
+      "packages/a/src/names.ts:8  FIXED is public, and its docstring has no @example",
+      "packages/a/src/names.ts:4  One is public, and its docstring has no @example",
+    ]);
+  });
+
+  it("are found where they are passed on from, and must be somewhere", () => {
+    const names = "export interface Bare {}\nexport { gone };\n";
+    const index =
+      'import { Bare } from "./names.js";\nexport type { Bare };\nexport { gone } from "./names.js";\nexport { it } from "vitest";';
+    expect(faultsOf(index, names)).toEqual([
+      "packages/a/src/names.ts:2  Bare is public, and has no docstring",
+      "packages/a/src/index.ts:1  gone is public, and is declared nowhere in this package",
+    ]);
+  });
 });

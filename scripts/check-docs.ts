@@ -1,12 +1,21 @@
 import { fileURLToPath } from "node:url";
 import { errorCodeFaults } from "./docs/error-codes.js";
 import { brokenLinks } from "./docs/links.js";
+import { publicNameFaults } from "./docs/public-names.js";
 import { snippetsOf } from "./docs/snippets.js";
 import { type Fault, typeCheck } from "./docs/type-check.js";
 
-/** Every place where the pages and examples are not true: code that does not compile, links that lead nowhere, codes that are not explained. */
+/**
+ * Every place where the pages and examples are not true or not there: code that does not compile, links that lead nowhere, codes that are
+ * not explained, public names without docstring or example.
+ */
 export function checkDocs(root: string): Fault[] {
-  return [...typeCheck(root, snippetsOf(root)), ...brokenLinks(root), ...errorCodeFaults(root)];
+  return [
+    ...typeCheck(root, snippetsOf(root)),
+    ...brokenLinks(root),
+    ...errorCodeFaults(root),
+    ...publicNameFaults(root),
+  ];
 }
 
 /** A fault as compilers print theirs. */

@@ -246,4 +246,24 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [`${CORE}/src/operators/merge.test.ts`],
     caughtBy: "merge adds the number of the input to the ids, so that one value on two ways stays two",
   },
+  {
+    name: "stopped-partition-is-over",
+    fault: "time passes a partition that was only read up to its stopAt",
+    file: `${CORE}/src/runtime/source-driver.ts`,
+    search: "if (this.vertex.source.bounded === true)",
+    replace: "if (this.vertex.source.bounded !== undefined)",
+    tests: [`${CORE}/src/runtime/source-driver.test.ts`],
+    caughtBy:
+      'a source of several partitions lets time pass one that has ended only if it is over for ever ({"bounded":false,"fired":[]})',
+  },
+  {
+    name: "decisions-forgotten-by-score",
+    fault: "a decision is forgotten by a score that a crash left ahead of the log",
+    file: "packages/scoring/src/memory/memory-citizens.ts",
+    search: "const latest = Math.max(...released.map(([, { occurredAt }]) => occurredAt));",
+    replace: "const latest = Math.max(...[...decisions].map(([, { occurredAt }]) => occurredAt));",
+    tests: ["packages/scoring/src/memory/memory-ports.test.ts"],
+    caughtBy:
+      "in memory: the ports' contract citizens: a decision is forgotten only when its message is released and a copy would be too late",
+  },
 ];
