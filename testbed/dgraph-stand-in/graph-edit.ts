@@ -80,6 +80,8 @@ export class GraphEdit {
     const value = convert(target.value, predicate.kind);
     const posting = this.#posting(name, uid);
     const key = predicate.list ? value.text : language;
+    if (predicate.unique && /["\\\n]/.test(value.text))
+      throw new Refusal(`while lexing var(func: eq(${name}, "${value.text}")): the value is put into a query as it is`);
     if (predicate.unique)
       for (const other of this.#world.view.nodesBy(name, value.text))
         if (other !== uid)

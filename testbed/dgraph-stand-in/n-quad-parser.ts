@@ -34,10 +34,10 @@ const XS: Readonly<Record<string, Kind>> = {
 
 const NODE = /\s*(?:uid\(\s*([A-Za-z_]\w*)\s*\)|<(0x[0-9a-fA-F]+)>|<?_:([^\s<>]+)>?)\s*/y;
 const PREDICATE = /<([^<>\s]+)>\s*|([\p{L}_][^\s<>"]*)\s*|(\*)\s*/uy;
-/** Escapes are those of Go's strings; a raw line break ends no literal. */
+/** Escapes as Dgraph's lexer knows them; a raw line break is none of a literal. */
 const LITERAL = /"((?:[^"\\\n\r]|\\[tbnrf"'\\]|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8})*)"/y;
 const SUFFIX = /\^\^<([^<>\s]+)>|@([a-z]{2,3}(?:-[A-Za-z0-9]+)*)/y;
-const FACET = /\s*([\p{L}_][\p{L}\p{N}_./-]*)\s*=\s*(?:("(?:[^"\\\n\r]|\\.)*")|([^\s,()"]+))\s*([,)])/uy;
+const FACET = /\s*([\p{L}_][\p{L}\p{N}_./-]*)\s*=\s*(?:("(?:[^"\\\n]|\\[vtbnrf"'\\])*")|([^\s,()"]+))\s*([,)])/uy;
 
 /** Reads N-Quads, a statement a line, as strictly as Dgraph's lexer. */
 export function parseNQuads(text: string): Statement[] {
@@ -89,8 +89,8 @@ class LineParser {
     const text = unescaped(literal[1] as string);
     const [, type, language = ""] = this.#take(SUFFIX) ?? [];
     if (type !== undefined && XS[type] === undefined) this.#refuse(`Unrecognized rdf type ${type}`);
-    const kind = type === undefined ? (language === "" ? "default" : "string") : (XS[type] as Kind);
-    // Untyped, it is the star itself.
+    const kind = type === undefined ? "default" : (XS[type] as Kind);
+    // Untyped, it is the star itself, with a language too.
     if (kind === "default" && text === "_STAR_ALL") return { target: { kind: "all" }, language };
     return { target: { kind: "value", value: { kind, text } }, language };
   }

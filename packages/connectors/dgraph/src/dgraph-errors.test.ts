@@ -25,6 +25,8 @@ describe("classify", () => {
     ],
     [status.RESOURCE_EXHAUSTED, "Received message larger than max (5 vs. 4)", "read", "poison", "E_DGRAPH_TOO_LARGE"],
     [status.RESOURCE_EXHAUSTED, "quota", "mutate", "throttled", "E_DGRAPH_BUSY"],
+    [status.UNKNOWN, "429 Too Many Requests. Please throttle your requests", "mutate", "throttled", "E_DGRAPH_BUSY"],
+    [status.UNKNOWN, "No Auth Token found. Token needed for Admin operations.", "alter", "fatal", "E_DGRAPH_FORBIDDEN"],
     [status.UNAUTHENTICATED, "Token is expired", "mutate", "fatal", "E_DGRAPH_AUTH"],
     [status.UNKNOWN, "invalid username or password", "read", "fatal", "E_DGRAPH_AUTH"],
     [status.PERMISSION_DENIED, "unauthorized to mutate", "mutate", "fatal", "E_DGRAPH_FORBIDDEN"],

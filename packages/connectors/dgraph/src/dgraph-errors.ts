@@ -7,11 +7,12 @@ export type Phase = "read" | "mutate" | "commit" | "alter";
 /** Dgraph says many passing things with the code UNKNOWN. */
 const PASSING = /please retry|not ready|no connection exists|unhealthy connection|overloaded|leader|pending proposals/i;
 const ABORTED = /transaction has been aborted|transaction.*conflict|pending transactions found/i;
+const BUSY = /too many requests|429/i;
 const TOO_LARGE = /larger than max|too large|exceeds (the )?max/i;
 const TOO_OLD = /transaction is too old|timestamp.*too old|read timestamp.*(below|less)/i;
 const UNAUTHENTICATED =
   /token is expired|no accessJwt|unable to parse jwt|invalid username or password|unauthenticated/i;
-const FORBIDDEN = /unauthorized|not authorized|permission denied|only guardians/i;
+const FORBIDDEN = /unauthorized|not authorized|permission denied|only guardians|no auth token/i;
 
 /** Of which class a failure of a call is. */
 export function classify(error: unknown, phase: Phase): WriteError {
@@ -31,7 +32,7 @@ export function classify(error: unknown, phase: Phase): WriteError {
   if (TOO_OLD.test(text)) return as("conflict", "E_DGRAPH_TOO_OLD", `the read timestamp is gone: ${text}`);
   if (code === status.ABORTED || code === status.FAILED_PRECONDITION || ABORTED.test(text))
     return as("conflict", "E_DGRAPH_ABORTED", `another transaction was first: ${text}`);
-  if (code === status.RESOURCE_EXHAUSTED)
+  if (code === status.RESOURCE_EXHAUSTED || BUSY.test(text))
     return TOO_LARGE.test(text)
       ? as("poison", "E_DGRAPH_TOO_LARGE", `a message was larger than allowed: ${text}`, { atomic: true })
       : as("throttled", "E_DGRAPH_BUSY", `Dgraph is busy: ${text}`);

@@ -20,30 +20,14 @@ export class UnwritableValue extends Error {
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
 
-/** Everything that the grammar of N-Quads gives a meaning to inside quotes, and control characters. */
-const ESCAPED = /["\\\p{Cc}\u2028\u2029]/gu;
+const ESCAPES: Readonly<Record<string, string>> = { '"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+/** What a literal must not hold as it is. Dgraph takes no others as escapes in facets, and needs none. */
+const ESCAPED = /["\\\n\r\t]/g;
 
 /** A string in quotes. Throws where it can not be said in UTF-8. */
 export function quoted(text: string): string {
   if (!text.isWellFormed()) throw new UnwritableValue("it has half of a surrogate pair, which no UTF-8 can say");
-  return `"${text.replace(ESCAPED, escapeOf)}"`;
-}
-
-function escapeOf(character: string): string {
-  switch (character) {
-    case '"':
-      return '\\"';
-    case "\\":
-      return "\\\\";
-    case "\n":
-      return "\\n";
-    case "\r":
-      return "\\r";
-    case "\t":
-      return "\\t";
-    default:
-      return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  }
+  return `"${text.replace(ESCAPED, (character) => ESCAPES[character] as string)}"`;
 }
 
 /** A field's value as an N-Quad's object, of the type that the predicate has. Throws {@link UnwritableValue}. */

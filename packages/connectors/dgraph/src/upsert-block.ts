@@ -94,7 +94,7 @@ class BlockBuilder {
     for (const { predicate, language, objects, clears } of node.fields.values()) {
       const name = language === undefined ? predicate : `${predicate}@${language}`;
       if (clears) into.deletes.push(`${subject} <${name}> * .`);
-      for (const object of objects) into.sets.push(`${subject} <${predicate}> ${object} .`);
+      for (const object of objects) into.sets.push(`${subject} <${name}> ${object} .`);
     }
     for (const predicate of node.cleared) into.deletes.push(`${subject} <${predicate}> * .`);
     for (const [predicate, edges] of node.edges)

@@ -50,7 +50,7 @@ export function editOf(write: DgraphWrite, rules: WriteRules): NodeEdit {
     case "insert":
       return {
         kind: write.kind,
-        id: checkedId(write.id, "id"),
+        id: checkedId(write.id, "id", rules),
         types: typesOf(write),
         fields: fieldsOf(write, rules),
         edges: (write.edges ?? []).map((edge) => edgeOf(write.id, edge, rules)),
@@ -58,7 +58,7 @@ export function editOf(write: DgraphWrite, rules: WriteRules): NodeEdit {
       };
     case "edge":
     case "deleteEdge": {
-      const id = checkedId(write.from, "from");
+      const id = checkedId(write.from, "from", rules);
       const edge = edgeOf(id, write, rules);
       const edges = [write.kind === "edge" ? edge : { ...edge, facets: undefined }];
       return { kind: write.kind, id, types: [], fields: [], edges, version: undefined };
@@ -66,7 +66,7 @@ export function editOf(write: DgraphWrite, rules: WriteRules): NodeEdit {
     case "delete":
       return {
         kind: "delete",
-        id: checkedId(write.id, "id"),
+        id: checkedId(write.id, "id", rules),
         types: [],
         fields: [],
         edges: [],
@@ -77,12 +77,21 @@ export function editOf(write: DgraphWrite, rules: WriteRules): NodeEdit {
   }
 }
 
-function checkedId(id: unknown, what: string): string {
+/** Dgraph looks whether a value of a @unique predicate is there already by a query that it puts the value into as it is. */
+function requireUniqueText(value: unknown): void {
+  if (typeof value === "string" && /["\\\n\r]/.test(value))
+    throw new UnwritableValue(
+      "the predicate is @unique, and Dgraph puts the values of such into a query unescaped: quotes, backslashes and line breaks would be taken for a part of it. Leave @unique out (an external id is unique by @upsert)",
+    );
+}
+
+function checkedId(id: unknown, what: string, { schema, xid }: WriteRules): string {
   // An empty one would find, and so overwrite, whatever else has none.
   if (typeof id !== "string" || id === "")
     throw new UnwritableValue(`${what} must be a string that is not empty; it is ${shown(id)}`);
   if (!id.isWellFormed())
     throw new UnwritableValue(`${what} ${shown(id)} has half of a surrogate pair, which no UTF-8 can say`);
+  if (schema.predicates.get(xid)?.unique === true) requireUniqueText(id);
   if (Buffer.byteLength(id) > MAX_ID_BYTES)
     throw new UnwritableValue(`${what} is longer than ${MAX_ID_BYTES} bytes; it begins with ${shown(id.slice(0, 60))}`);
   return id;
@@ -126,9 +135,8 @@ function fieldOf(field: string, value: DgraphValue, rules: WriteRules): FieldEdi
     return { predicate, language, objects, clears: true };
   }
   if (state.list) throw new UnwritableValue("the predicate is a list: give an array");
-  const text = literal(value as Exclude<DgraphValue, null | readonly DgraphScalar[]>, state.kind);
-  // The grammar has room for a type or a language, and a language says that it is a string.
-  const object = language === undefined ? text : `${text.slice(0, text.lastIndexOf("^^"))}@${language}`;
+  const object = literal(value as Exclude<DgraphValue, null | readonly DgraphScalar[]>, state.kind);
+  if (state.unique) requireUniqueText(value);
   return { predicate, language, objects: [object], clears: false };
 }
 
@@ -138,7 +146,7 @@ function edgeOf(from: string, { predicate, to, facets }: DgraphEdge, rules: Writ
     if (state.kind !== "uid") throw new UnwritableValue(`the predicate is of type ${state.kind}, which holds no edges`);
     for (const key of Object.keys(facets ?? {}))
       if (!isName(key)) throw new UnwritableValue(`${shown(key)} can not be the name of a facet`);
-    return { predicate, to: checkedId(to, "to"), facets: facetList(facets), single: !state.list };
+    return { predicate, to: checkedId(to, "to", rules), facets: facetList(facets), single: !state.list };
   } catch (error) {
     if (!(error instanceof UnwritableValue)) throw error;
     throw new UnwritableValue(`node ${shown(from)}, edge ${shown(predicate)}: ${error.message}`);

@@ -173,6 +173,12 @@ describe("values", () => {
       { [text]: "_STAR_ALL" },
     ]);
     await expect(upsert({ set: `_:a <${text}> "_STAR_ALL" .` })).rejects.toThrow();
+    const tagged = await predicate("string @lang");
+    await expect(upsert({ set: `_:a <${tagged}> "_STAR_ALL"@de .` })).rejects.toThrow();
+    await upsert({ set: `_:a <${tagged}@de> "_STAR_ALL"^^<xs:string> .` });
+    expect((await ask(`{ found(func: has(${tagged})) { ${tagged}@de } }`)).found).toEqual([
+      { [`${tagged}@de`]: "_STAR_ALL" },
+    ]);
     await expect(upsert({ set: `_:a <${text}> "half \\uD800" .` })).rejects.toThrow();
     await expect(upsert({ set: `_:a <${text}> "a\\qb" .` })).rejects.toThrow();
   });

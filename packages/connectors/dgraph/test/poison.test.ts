@@ -1,7 +1,7 @@
 import { type DeadLetter, from } from "@millrace/core";
 import { testSink } from "@millrace/core/testing";
 import { expect, it } from "vitest";
-import type { DgraphValue, DgraphWrite } from "../src/index.js";
+import { type DgraphValue, type DgraphWrite, dgraphSink, dgraphSource, ensureSchema } from "../src/index.js";
 import { contentsOf, freshGraph } from "./fresh-graph.js";
 import { target } from "./target.js";
 import { type Given, writeSink } from "./writing.js";
@@ -102,6 +102,24 @@ it("only predicates that the sink may write are written", async () => {
   expect(dead.values.map(({ error }) => error.message)).toEqual([
     expect.stringContaining("not among the `predicates`"),
   ]);
+});
+
+it("text that Dgraph would take for a part of its own query, in a @unique predicate, is not sent", async () => {
+  const graph = await freshGraph(url);
+  const id = graph.name("unique");
+  await ensureSchema(
+    { url },
+    { predicates: { [id]: { type: "string", index: ["exact"], upsert: true, unique: true } } },
+  );
+  const dead = testSink<DeadLetter<DgraphWrite>>();
+  const hostile = ['"', "\\", "\n", '")) { uid } all(func: has(x'];
+  await from(["plain", ...hostile, "it's fine"].map((text) => set(text, {})))
+    .to(dgraphSink<DgraphWrite>({ url, xid: id, write: (write) => write }), { onError: dead })
+    .run();
+  expect(dead.values.map(({ value }) => (value as { id: string }).id)).toEqual(hostile);
+  for (const { error } of dead.values) expect(error.message).toMatch(/@unique.*unescaped/);
+  const ids = await from(dgraphSource({ url, nodes: { has: id }, select: [id], decode: (node) => node[id] })).collect();
+  expect(ids.sort()).toEqual(["it's fine", "plain"]);
 });
 
 it("without a target for it, the run fails and names the value", async () => {
