@@ -26,7 +26,15 @@ export function durationMs(duration: Duration, what: string): number {
   return ms;
 }
 
-/** Milliseconds of a duration that may be zero: bounds and lateness. Throws `E_DURATION`. */
+/**
+ * Milliseconds of a duration that may be zero: bounds and lateness. `what` names the option in the error. Throws `E_DURATION`.
+ *
+ * @example
+ * ```ts
+ * import { durationOrZeroMs } from "@millrace/core";
+ * durationOrZeroMs(0, "mySink: allowedLateness"); // 0
+ * ```
+ */
 export function durationOrZeroMs(duration: Duration, what: string): number {
   return parse(duration, what);
 }

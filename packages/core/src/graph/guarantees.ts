@@ -3,6 +3,10 @@ import { StreamError } from "../errors.js";
 import type { Graph, SinkVertex, Vertex } from "./graph.js";
 import { inputsOf } from "./graph.js";
 
+/**
+ * What a crash may do to the values of a path, the weakest first: lose some, write some again, write some again with the same
+ * result, or none of these. `RunOptions.delivery` asks for one.
+ */
 export type DeliveryLevel = "at-most-once" | "at-least-once" | "effectively-once" | "exactly-once";
 
 /** What a path from a source to a sink promises, and why not more. */

@@ -7,6 +7,7 @@ import { Wakeup } from "./wakeup.js";
 /** What happens to a push when the buffer is full. */
 export type Overflow = "block" | "drop-oldest" | "drop-newest" | "error";
 
+/** Options of {@link pushSource}. `name` is the source's, by which checkpoints find its position. */
 export interface PushSourceOptions {
   readonly name: string;
   /** Values held at most until the topology takes them: 1,024. */

@@ -37,7 +37,20 @@ export function checkpointSuite(options: CheckpointSuiteOptions): void {
   registerChecks(`checkpoint store ${options.name}`, checkpointChecks(options));
 }
 
-/** The tests of checkpointSuite() one by one, for a runner of your own. */
+/**
+ * The tests of checkpointSuite() one by one, for a runner of your own. Each makes storage of its own; their order does not matter.
+ *
+ * @example
+ * ```ts
+ * import { memoryCheckpoints } from "@millrace/core";
+ * import { checkpointChecks } from "@millrace/core/testing";
+ * const setup = async () => {
+ *   const store = memoryCheckpoints();
+ *   return { store: () => store, teardown: async () => {} };
+ * };
+ * for (const check of checkpointChecks({ setup })) await check.run(); // rejects when the store fails it
+ * ```
+ */
 export function checkpointChecks({ setup }: Pick<CheckpointSuiteOptions, "setup">): Check[] {
   return [...stateChecks(setup), ...leaseChecks(setup)];
 }

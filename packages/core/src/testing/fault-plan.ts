@@ -12,6 +12,7 @@ export interface Faults {
   readonly abandonEpoch?: number;
 }
 
+/** A kind of fault that {@link Faults} can ask for. */
 export type FaultKind = keyof Faults;
 export const FAULT_KINDS: readonly FaultKind[] = ["crash", "duplicate", "delay", "tornWrite", "abandonEpoch"];
 

@@ -23,6 +23,7 @@ export type Fault =
   /** What crash() does: `() => process.kill(process.pid, "SIGKILL")`, or whatever ends a simulated process. The call never comes back. */
   | { readonly crash: () => void };
 
+/** Which calls at a point a fault strikes, counted from where the faults planned there before it are over. */
 export interface FaultOptions {
   /** Calls that pass unharmed first: 0 by default. */
   readonly after?: number;
@@ -38,17 +39,7 @@ interface Planned {
 
 /**
  * Which faults strike where, shared by the parts that are wrapped with it: see faultySource(), faultySink(), faultyLookup() and
- * faultyCheckpoints().
- *
- * @example
- * ```ts
- * import { discardSink, WriteError } from "@millrace/core";
- * import { faultPoints, faultySink } from "@millrace/core/testing";
- * const faults = faultPoints();
- * faults.at("sink.write.after", { fail: new WriteError("unknown-outcome", "E_RESET", "connection reset") }, { after: 3 });
- * faults.at("store.commit.before", { crash: () => process.kill(process.pid, "SIGKILL") });
- * const sink = faultySink(discardSink(), faults);
- * ```
+ * faultyCheckpoints(). Made by {@link faultPoints}.
  */
 export class FaultPoints {
   readonly #planned = new Map<FaultPoint, Planned[]>();
@@ -145,7 +136,19 @@ export class FaultPoints {
   }
 }
 
-/** No fault anywhere yet. */
+/**
+ * No fault anywhere yet; `at()` plans them. A fault that can not be (a negative `after`, no `times`) is refused with `E_ARGUMENT`.
+ *
+ * @example
+ * ```ts
+ * import { discardSink, WriteError } from "@millrace/core";
+ * import { faultPoints, faultySink } from "@millrace/core/testing";
+ * const faults = faultPoints();
+ * faults.at("sink.write.after", { fail: new WriteError("unknown-outcome", "E_RESET", "connection reset") }, { after: 3 });
+ * faults.at("store.commit.before", { crash: () => process.kill(process.pid, "SIGKILL") });
+ * const sink = faultySink(discardSink(), faults);
+ * ```
+ */
 export function faultPoints(): FaultPoints {
   return new FaultPoints();
 }

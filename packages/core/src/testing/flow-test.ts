@@ -37,6 +37,7 @@ export interface FlowTest<T, R> {
   summary(): RunSummary;
 }
 
+/** Options of {@link testFlow}: where its clock starts, in milliseconds since the epoch (0), and the partitions of its input (["0"]). */
 export interface FlowTestOptions {
   readonly startMs?: number;
   readonly partitions?: readonly string[];

@@ -19,6 +19,7 @@ export interface World {
   readonly random: () => number;
 }
 
+/** What happens in a simulation: all of its chance comes from `seed`. The numbers of `faults` are upper bounds: a short run has fewer occasions. */
 export interface SimulateOptions {
   readonly seed: number;
   readonly faults: Faults;
@@ -30,6 +31,7 @@ export interface SimulateOptions {
   };
 }
 
+/** What a simulation came to. */
 export interface Simulation {
   /** Equal for every run of the seed. */
   readonly traceHash: string;

@@ -50,7 +50,16 @@ export function sinkSuite<T>(options: SinkSuiteOptions<T>): void {
   registerChecks(`sink ${options.name}`, sinkChecks(options));
 }
 
-/** The tests of sinkSuite() one by one, for a runner of your own. */
+/**
+ * The tests of sinkSuite() one by one, for a runner of your own. Each makes a store of its own; their order does not matter.
+ *
+ * @example
+ * ```ts
+ * import { sinkChecks, type SinkSuiteOptions } from "@millrace/core/testing";
+ * declare const setup: SinkSuiteOptions<string>["setup"]; // as for sinkSuite()
+ * for (const check of sinkChecks({ setup, sample: (index) => `line ${index}` })) await check.run(); // rejects when the sink fails it
+ * ```
+ */
 export function sinkChecks<T>(options: Omit<SinkSuiteOptions<T>, "name">): Check[] {
   return [...sinkWriteChecks(options), ...sinkFailureChecks(options)];
 }

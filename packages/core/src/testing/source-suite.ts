@@ -46,7 +46,16 @@ export function sourceSuite<T>(options: SourceSuiteOptions<T>): void {
   registerChecks(`source ${options.name}`, sourceChecks(options));
 }
 
-/** The tests of sourceSuite() one by one, for a runner of your own. */
+/**
+ * The tests of sourceSuite() one by one, for a runner of your own. Each makes a store of its own; their order does not matter.
+ *
+ * @example
+ * ```ts
+ * import { sourceChecks, type SourceSuiteOptions } from "@millrace/core/testing";
+ * declare const setup: SourceSuiteOptions<string>["setup"]; // as for sourceSuite()
+ * for (const check of sourceChecks({ setup, sample: (index) => `line ${index}` })) await check.run(); // rejects when the source fails it
+ * ```
+ */
 export function sourceChecks<T>(options: Omit<SourceSuiteOptions<T>, "name">): Check[] {
   return [...sourceReadChecks(options), ...sourceProgressChecks(options)];
 }

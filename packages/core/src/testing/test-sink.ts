@@ -3,6 +3,7 @@ import type { Key, Origin } from "../element.js";
 import { requireArgument, StreamError } from "../errors.js";
 import type { BatchPolicy } from "../policy.js";
 
+/** Options of {@link testSink}: what the sink says of itself to the engine. */
 export interface TestSinkOptions {
   /** "append" by default. "idempotent" and "versioned": a value with an id that was written replaces it in its place. */
   readonly writes?: "append" | "idempotent" | "versioned";

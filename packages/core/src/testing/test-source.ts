@@ -10,6 +10,7 @@ import type {
 import { requireArgument, StreamError } from "../errors.js";
 import { Wakeup } from "../io/wakeup.js";
 
+/** Options of {@link testSource}. */
 export interface TestSourceOptions {
   /** "test" by default. */
   readonly name?: string;
