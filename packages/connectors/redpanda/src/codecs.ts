@@ -11,7 +11,17 @@ export interface CompressionCodec {
 const KINDS: Readonly<Record<Compression, number>> = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 };
 const codecs = kafkajs.CompressionCodecs as unknown as Record<number, (() => CompressionCodec) | undefined>;
 
-/** Registers a codec for this process: kafkajs has gzip only. zstd is registered by itself where Node has it (22.15 and newer). */
+/**
+ * Registers a codec for this process: kafkajs has gzip only. zstd is registered by itself where Node has it (22.15 and newer). A sink whose
+ * codec is missing is refused at its start with `E_REDPANDA_CODEC`.
+ *
+ * @example
+ * ```ts
+ * import { type CompressionCodec, registerCodec } from "@millrace/redpanda";
+ * declare const lz4: CompressionCodec; // around a package of your choice
+ * registerCodec("lz4", lz4);
+ * ```
+ */
 export function registerCodec(kind: Exclude<Compression, "none" | "gzip">, codec: CompressionCodec): void {
   codecs[KINDS[kind]] = () => codec;
 }

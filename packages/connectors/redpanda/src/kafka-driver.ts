@@ -7,6 +7,7 @@ export interface KafkaMessage {
   readonly offset: bigint;
 }
 
+/** One partition's part of the answer to a fetch, in the order of its offsets. */
 export interface KafkaBatch {
   readonly topic: string;
   readonly partition: number;
@@ -22,11 +23,13 @@ export interface KafkaBatch {
   readonly quiet: boolean;
 }
 
+/** A partition of a topic. */
 export interface TopicPartition {
   readonly topic: string;
   readonly partition: number;
 }
 
+/** What a consumer tells as it happens. */
 export interface ConsumerEvents {
   /** Synchronous: the partitions held from now on, before anything of them is fetched. */
   assigned(partitions: readonly TopicPartition[]): void;
@@ -38,6 +41,7 @@ export interface ConsumerEvents {
   crashed(error: Error): void;
 }
 
+/** What a driver makes a consumer of. */
 export interface ConsumerOptions {
   readonly topics: readonly (string | RegExp)[];
   readonly groupId: string;
@@ -60,6 +64,7 @@ export interface KafkaConsumer {
   stop(): Promise<void>;
 }
 
+/** A message to be written. Without a timestamp (milliseconds since the epoch) the driver gives it one; a null value is a tombstone. */
 export interface OutgoingMessage {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
@@ -67,20 +72,24 @@ export interface OutgoingMessage {
   readonly timestamp: number | undefined;
 }
 
+/** What a driver makes a producer of. */
 export interface ProducerOptions {
   readonly idempotent: boolean;
   readonly compression: Compression;
   readonly timeoutMs: number;
 }
 
+/** How messages are compressed on their way and in the topic. kafkajs needs {@link registerCodec} for all but none, gzip and Node's own zstd. */
 export type Compression = "none" | "gzip" | "snappy" | "lz4" | "zstd";
 
+/** Writes messages without transactions. */
 export interface KafkaProducer {
   /** Messages of one partition in one request: resolves when all in-sync replicas have them. */
   send(target: TopicPartition, messages: readonly OutgoingMessage[]): Promise<void>;
   close(): Promise<void>;
 }
 
+/** What a driver makes a transactional producer of. */
 export interface TransactionalOptions {
   /** One producer at a time may use it: making another one fences those before, and aborts what they have open. */
   readonly transactionalId: string;
@@ -104,6 +113,7 @@ export interface KafkaLogReader {
   close(): Promise<void>;
 }
 
+/** Where a partition begins and ends. `low` is its first offset. */
 export interface TopicOffsets {
   readonly partition: number;
   readonly low: bigint;
@@ -113,6 +123,7 @@ export interface TopicOffsets {
   readonly high: bigint;
 }
 
+/** Asks about topics, and makes and deletes them. `createTopic` says whether it was made: not when it was there. */
 export interface KafkaAdmin {
   /** The partitions of a topic; undefined where there is no such topic. */
   partitions(topic: string): Promise<readonly number[] | undefined>;

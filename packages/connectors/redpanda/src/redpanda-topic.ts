@@ -28,7 +28,15 @@ export function redpandaTopic(options: RedpandaTopicOptions): Topic {
   };
 }
 
-/** Makes a topic if it is not there. True: it was made. */
+/**
+ * Makes a topic if it is not there. True: it was made. A topic that is there stays as it is, whatever the options say. `replicas` is 1 by default.
+ *
+ * @example
+ * ```ts
+ * import { ensureTopic } from "@millrace/redpanda";
+ * await ensureTopic({ brokers: ["127.0.0.1:9092"] }, "events", { partitions: 12, replicas: 3, config: { "retention.ms": "604800000" } });
+ * ```
+ */
 export async function ensureTopic(
   connection: RedpandaConnection,
   topic: string,
@@ -52,7 +60,15 @@ export async function ensureTopic(
   }
 }
 
-/** Deletes a topic with everything in it. */
+/**
+ * Deletes a topic with everything in it. Rejects with the driver's error where there is no such topic.
+ *
+ * @example
+ * ```ts
+ * import { deleteTopic } from "@millrace/redpanda";
+ * await deleteTopic({ brokers: ["127.0.0.1:9092"] }, "events");
+ * ```
+ */
 export async function deleteTopic(connection: RedpandaConnection, topic: string): Promise<void> {
   const driver = driverOf(connection, "deleteTopic");
   await driver.connect();
