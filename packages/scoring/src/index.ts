@@ -63,7 +63,6 @@ export { MemoryPorts, type MemoryPortsOptions } from "./memory/memory-ports.js";
 export type { MemoryMessage } from "./memory/memory-topic.js";
 export {
   areEqual,
-  COMPARED_STORES,
   compareStores,
   type Difference,
   type StoreComparison,
@@ -80,7 +79,7 @@ export type { RuleState } from "./ports/rule-state.js";
 export { ACTIVE_CONFIGURATION, type ScoringPorts, type StoreSinks } from "./ports/scoring-ports.js";
 export type { ContentName, ContentRow, StoreContents } from "./ports/store-contents.js";
 export { STORE_NAMES, STORES, type StoreName, type StoreRow, type StoreSpec } from "./ports/stores.js";
-export { type ConditionCompiler, compileCondition, type Predicate, treeConditions } from "./rules/compile-condition.js";
+export { type ConditionCompiler, compileCondition, type Predicate } from "./rules/compile-condition.js";
 export type { Circle, Condition, Scalar, Test } from "./rules/condition.js";
 export {
   configurationSchema,

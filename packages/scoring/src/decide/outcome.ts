@@ -9,7 +9,16 @@ export interface ScoreChange {
   readonly reason: string;
 }
 
-/** Changes that no rule made. Their version is 0. */
+/**
+ * The `ruleID` of changes that no rule made: the score faded towards the baseline (`decay`), the points of one event were cut to
+ * `perEvent` (`clamp`), the score was cut to its `bounds`. Their version is 0.
+ *
+ * @example
+ * ```ts
+ * import { type Decision, PSEUDO_RULES } from "@millrace/scoring";
+ * const faded = ({ changes }: Decision) => changes.find(({ ruleID }) => ruleID === PSEUDO_RULES.decay)?.delta ?? 0;
+ * ```
+ */
 export const PSEUDO_RULES: { readonly decay: string; readonly clamp: string; readonly bounds: string } = {
   decay: "#decay",
   clamp: "#clamp",
@@ -19,6 +28,7 @@ export const PSEUDO_RULES: { readonly decay: string; readonly clamp: string; rea
 /** Why a rule for this kind of event gave nothing. */
 export type HeldBecause = "validity" | "condition" | "group" | "cooldown" | "cap" | "error";
 
+/** A rule for this kind of event that gave nothing, and why. */
 export interface HeldRule {
   readonly ruleID: string;
   readonly ruleVersion: number;
@@ -28,6 +38,7 @@ export interface HeldRule {
 /** Why an event is archived and nothing else. */
 export type ArchivedBecause = "consent" | "too-late" | "already-applied";
 
+/** A score before or after an event: `raw` as it is calculated, `score` rounded, and the tier the score is in. */
 export interface ScorePoint {
   readonly score: number;
   readonly raw: number;

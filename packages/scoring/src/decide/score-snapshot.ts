@@ -16,7 +16,15 @@ export interface ScoreSnapshot {
   readonly source: { readonly partition: string; readonly offset: number } | undefined;
 }
 
-/** The score of a citizen about whom nothing has happened yet: the baseline. */
+/**
+ * The score of a citizen about whom nothing has happened yet: the baseline, at version 0.
+ *
+ * @example
+ * ```ts
+ * import { DEFAULT_CONFIGURATION, initialSnapshot } from "@millrace/scoring";
+ * const { score, tier } = initialSnapshot(DEFAULT_CONFIGURATION); // 600, "standard"
+ * ```
+ */
 export function initialSnapshot(configuration: ScoringConfiguration): ScoreSnapshot {
   const { baseline } = configuration;
   return {

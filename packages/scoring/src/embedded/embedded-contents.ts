@@ -3,7 +3,18 @@ import type { ContentName, ContentRow, StoreContents } from "../ports/store-cont
 import { STORES } from "../ports/stores.js";
 import { TABLE_NAMES } from "./embedded-tables.js";
 
-/** Reads the stores as they lie in the files, without going through what wrote them. */
+/**
+ * Reads the stores as they lie in the files, without going through what wrote them. Read-only; throws where a file is not there.
+ *
+ * @example
+ * ```ts
+ * import { EmbeddedContents, embeddedFiles } from "@millrace/scoring";
+ * const { scores, facts } = embeddedFiles("data");
+ * const contents = new EmbeddedContents(scores, facts);
+ * for (const { citizenID, score } of contents.rows("snapshots")) console.log(citizenID, score);
+ * contents.close();
+ * ```
+ */
 export class EmbeddedContents implements StoreContents {
   readonly #scores: Database.Database;
   readonly #facts: Database.Database;

@@ -23,6 +23,15 @@ export interface EmbeddedFiles {
   readonly checkpoints: string;
 }
 
+/**
+ * The paths of the embedded system's files in a data directory. Only names them: {@link EmbeddedPorts} makes the files.
+ *
+ * @example
+ * ```ts
+ * import { embeddedFiles } from "@millrace/scoring";
+ * embeddedFiles("data").scores; // "data/scores.db"
+ * ```
+ */
 export function embeddedFiles(directory: string): EmbeddedFiles {
   return {
     events: join(directory, "events.db"),
@@ -34,6 +43,7 @@ export function embeddedFiles(directory: string): EmbeddedFiles {
 
 export const EVENTS_TOPIC = "citizen_events";
 
+/** What {@link EmbeddedPorts} are opened with. `partitions` is the topic's, when it is made (4); another number than it has is refused. */
 export interface EmbeddedOptions {
   readonly directory: string;
   /** Stored and put in force when the database has none. */
@@ -48,7 +58,18 @@ export interface EmbeddedOptions {
   readonly onMessage?: (message: Message) => void;
 }
 
-/** All systems of scoring in SQLite files of one directory: no server is needed. */
+/**
+ * All systems of scoring in SQLite files of one directory, which must be there: no server is needed. Close them after the run. A score
+ * that is written survives the death of the process at once, and the death of the machine once a checkpoint after it is committed.
+ *
+ * @example
+ * ```ts
+ * import { DEFAULT_CONFIGURATION, DEFAULT_RULES, EmbeddedPorts, syntheticCitizens } from "@millrace/scoring";
+ * const citizens = syntheticCitizens({ seed: 1, count: 1_000 });
+ * await using ports = await EmbeddedPorts.open({ directory: "data", configuration: DEFAULT_CONFIGURATION, rules: DEFAULT_RULES, citizens });
+ * console.log(ports.tiers());
+ * ```
+ */
 export class EmbeddedPorts implements ScoringPorts, AsyncDisposable {
   readonly files: EmbeddedFiles;
   readonly topic: SqliteTopic;

@@ -39,13 +39,34 @@ export interface Refused {
   readonly offset: number;
 }
 
+/** A message after {@link decodeEvent}: an event, or why it is none. */
 export type Decoded = ReceivedEvent | Refused;
 
+/**
+ * Whether a message was refused.
+ *
+ * @example
+ * ```ts
+ * import { decodeEvent, isRefused, type Received } from "@millrace/scoring";
+ * declare const received: Received;
+ * const decoded = decodeEvent(received);
+ * console.log(isRefused(decoded) ? decoded.problem.code : decoded.event.eventID);
+ * ```
+ */
 export function isRefused(decoded: Decoded): decoded is Refused {
   return "problem" in decoded;
 }
 
-/** Reads a message: an event, or the first problem found, in the order size, encoding, JSON, fields, time, key. Never throws. */
+/**
+ * Reads a message: an event, or the first problem found, in the order size, encoding, JSON, fields, time, key. Never throws.
+ *
+ * @example
+ * ```ts
+ * import { decodeEvent } from "@millrace/scoring";
+ * const bytes = new TextEncoder().encode("{");
+ * decodeEvent({ bytes, key: "c-1", publishedAt: Date.now(), partition: "0", offset: 0 }); // refused: E_EVENT_JSON
+ * ```
+ */
 export function decodeEvent(received: Received): Decoded {
   const { bytes, key, partition, offset, publishedAt } = received;
   const parsed = parse(bytes);

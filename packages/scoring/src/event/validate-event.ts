@@ -28,8 +28,14 @@ const LOCATION_FIELDS: ReadonlySet<string> = new Set(["region", "city", "lat", "
 const TYPES: ReadonlySet<unknown> = new Set<EventType>(EVENT_TYPES);
 
 /**
- * What is wrong with a parsed message, or undefined when it is a `CitizenEvent`. Written by hand because it runs for every
- * event: a schema library costs five times as much.
+ * The first thing that is wrong with a parsed message, or undefined when it is a `CitizenEvent`. Never throws. Written by hand because
+ * it runs for every event: a schema library costs five times as much.
+ *
+ * @example
+ * ```ts
+ * import { problemOf } from "@millrace/scoring";
+ * problemOf({ schemaVersion: 2 })?.code; // "E_EVENT_VERSION"
+ * ```
  */
 export function problemOf(value: unknown): EventProblem | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {

@@ -3,7 +3,15 @@ import type { EventDraft } from "./event-draft.js";
 import { rendered } from "./event-draft.js";
 import type { Prng } from "./prng.js";
 
-/** What can go wrong on the way from a sender to the topic. */
+/**
+ * What can go wrong on the way from a sender to the topic. {@link DEFAULT_FAULT_RATES} says what each is.
+ *
+ * @example
+ * ```ts
+ * import { FAULT_KINDS } from "@millrace/scoring";
+ * const counts = new Map(FAULT_KINDS.map((kind) => [kind, 0]));
+ * ```
+ */
 export const FAULT_KINDS = [
   "duplicate",
   "conflict",
@@ -20,6 +28,7 @@ export const FAULT_KINDS = [
   "huge",
 ] as const;
 
+/** One of {@link FAULT_KINDS}. */
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 /** What a message is: an ordinary event, or what was done to it. */
@@ -28,6 +37,15 @@ export type MessageKind = "event" | FaultKind;
 /** The share of events to which each fault happens. */
 export type FaultRates = Readonly<Record<FaultKind, number>>;
 
+/**
+ * How often each fault happens when a generator is told nothing else, as a share of all events.
+ *
+ * @example
+ * ```ts
+ * import { DEFAULT_FAULT_RATES } from "@millrace/scoring";
+ * const lateTwiceAsOften = { ...DEFAULT_FAULT_RATES, late: 2 * DEFAULT_FAULT_RATES.late };
+ * ```
+ */
 export const DEFAULT_FAULT_RATES: FaultRates = {
   /** The same bytes again, up to an hour later. */
   duplicate: 0.01,

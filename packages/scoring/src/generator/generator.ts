@@ -20,6 +20,7 @@ import type { SyntheticCitizen } from "./synthetic-citizens.js";
 import { type Burst, Tempo } from "./tempo.js";
 import { WeightedChoice, zipfWeights } from "./weighted-choice.js";
 
+/** Options of {@link generateMessages}. `faults` are rates that replace those of {@link DEFAULT_FAULT_RATES}. */
 export interface GeneratorOptions {
   readonly seed: number;
   readonly citizens: readonly SyntheticCitizen[];
@@ -72,7 +73,16 @@ export function* generateMessages(options: GeneratorOptions): Generator<Generate
   }
 }
 
-/** The rates of a generator whose messages are all good and come in order, but for some that are named. */
+/**
+ * The rates of a generator whose messages are all good and come in order, but for some that are named.
+ *
+ * @example
+ * ```ts
+ * import { generateMessages, onlyFaults, syntheticCitizens } from "@millrace/scoring";
+ * const citizens = syntheticCitizens({ seed: 7, count: 100 });
+ * const messages = generateMessages({ seed: 7, citizens, from: Date.UTC(2025, 0, 6), faults: onlyFaults({ duplicate: 0.1 }) });
+ * ```
+ */
 export function onlyFaults(faults: Partial<FaultRates>): FaultRates {
   return { ...NO_FAULTS, ...faults };
 }

@@ -22,12 +22,23 @@ export interface SyntheticCitizen {
   readonly traits: Traits;
 }
 
+/** Options of {@link syntheticCitizens}: how many, and the seed of all chance. */
 export interface PopulationOptions {
   readonly seed: number;
   readonly count: number;
 }
 
-/** Invents citizens: regions of log-normal sizes, traits that go together, consent that most but not all give. */
+/**
+ * Invents citizens: regions of log-normal sizes, traits that go together, consent that most but not all give. The same options give the
+ * same citizens.
+ *
+ * @example
+ * ```ts
+ * import { syntheticCitizens } from "@millrace/scoring";
+ * const [first] = syntheticCitizens({ seed: 7, count: 1_000 });
+ * console.log(first?.name, first?.profile.region);
+ * ```
+ */
 export function syntheticCitizens({ seed, count }: PopulationOptions): SyntheticCitizen[] {
   const prng = prngFor(seed, "population");
   const regionOf = new WeightedChoice(REGIONS.map(() => prng.logNormal(1, 0.6)));

@@ -12,6 +12,7 @@ import { MemoryTables } from "./memory-sinks.js";
 import { type MemoryMessage, MemoryTopic } from "./memory-topic.js";
 import { Unsteady, type UnsteadyOptions } from "./unsteady.js";
 
+/** What {@link MemoryPorts} hold at the start: citizens at the baseline, and a topic with these messages, spread over partitions by key. */
 export interface MemoryPortsOptions extends UnsteadyOptions {
   readonly profiles: readonly CitizenProfile[];
   readonly configuration: ScoringConfiguration;
@@ -20,7 +21,22 @@ export interface MemoryPortsOptions extends UnsteadyOptions {
   readonly partitions: number;
 }
 
-/** All systems of scoring in memory, on an injected clock and randomness: for simulation and tests. */
+/**
+ * All systems of scoring in memory, on an injected clock and randomness: for simulation and tests. Calls take time and fail as the options
+ * say. Throws `RuleSetError` for rules that can not be used.
+ *
+ * @example
+ * ```ts
+ * import { simulate } from "@millrace/core/testing";
+ * import { DEFAULT_CONFIGURATION, DEFAULT_RULES, type MemoryMessage, MemoryPorts, scoringTopology, syntheticCitizens } from "@millrace/scoring";
+ * declare const messages: MemoryMessage[];
+ * const profiles = syntheticCitizens({ seed: 7, count: 100 }).map(({ profile }) => profile);
+ * await simulate(
+ *   (world) => scoringTopology(new MemoryPorts({ ...world, profiles, messages, partitions: 4, configuration: DEFAULT_CONFIGURATION, rules: DEFAULT_RULES })),
+ *   { seed: 7, faults: { crash: 2 } },
+ * );
+ * ```
+ */
 export class MemoryPorts implements ScoringPorts, StoreContents {
   readonly events: MemoryTopic;
   readonly citizens: MemoryCitizens;

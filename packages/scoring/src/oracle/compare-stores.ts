@@ -15,6 +15,7 @@ export interface StoreComparison {
   readonly examples: readonly Difference[];
 }
 
+/** A row that is not as it should be: missing (`actual` undefined), too much (`expected` undefined), or different. `key` is its key's columns, joined by `/`. */
 export interface Difference {
   readonly key: string;
   readonly expected: ContentRow | undefined;
@@ -41,7 +42,17 @@ const MAX_EXAMPLES = 5;
 
 /**
  * Compares all stores with the rows they should hold. `expect` is asked for the expected rows, and a second time if something
- * differs: only a digest of each row is kept, so that a log of millions fits.
+ * differs: only a digest of each row is kept, so that a log of millions fits. `onProgress` hears how many rows are compared, after each
+ * store. The stores may give their rows in any order.
+ *
+ * @example
+ * ```ts
+ * import { areEqual, compareStores, type EmitRow, EmbeddedContents, embeddedFiles } from "@millrace/scoring";
+ * declare const expect: (emit: EmitRow) => void; // such as a ReferenceScorer that reads the whole log
+ * const { scores, facts } = embeddedFiles("data");
+ * const stores = await compareStores(expect, new EmbeddedContents(scores, facts));
+ * console.log(areEqual(stores) ? "EQUAL" : stores);
+ * ```
  */
 export async function compareStores(
   expect: (emit: EmitRow) => Promise<void> | void,
@@ -65,7 +76,16 @@ export async function compareStores(
   }));
 }
 
-/** Whether nothing differs. */
+/**
+ * Whether nothing differs in any store.
+ *
+ * @example
+ * ```ts
+ * import { areEqual, type StoreComparison } from "@millrace/scoring";
+ * declare const comparisons: StoreComparison[]; // of compareStores()
+ * if (!areEqual(comparisons)) throw new Error("the stores do not hold what they should");
+ * ```
+ */
 export function areEqual(comparisons: readonly StoreComparison[]): boolean {
   return comparisons.every(({ missing, extra, different }) => missing + extra + different === 0);
 }

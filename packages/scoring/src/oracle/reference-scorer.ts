@@ -30,6 +30,7 @@ export interface ReferenceCounts {
   outOfOrder: number;
 }
 
+/** Takes one row that a store must hold. A later row of the same key replaces an earlier one. */
 export type EmitRow = (store: ContentName, row: ContentRow) => void;
 
 interface Citizen {
@@ -41,7 +42,20 @@ interface Citizen {
 
 /**
  * The oracle: reads a log from its first message, one after the other, and says what every store must hold in the end. It shares
- * nothing with the pipeline but reading an event and deciding about it: no engine, no ports, no batches, no checkpoints.
+ * nothing with the pipeline but reading an event and deciding about it: no engine, no ports, no batches, no checkpoints. Rows go to
+ * `emit` as they come to be; snapshots, rule state and activity summaries only at `finish()`.
+ *
+ * @example
+ * ```ts
+ * import { compileRuleSet, DEFAULT_CONFIGURATION, DEFAULT_RULES, type Received, ReferenceScorer, syntheticCitizens } from "@millrace/scoring";
+ * declare const log: Iterable<Received>;
+ * const profiles = syntheticCitizens({ seed: 7, count: 100 }).map(({ profile }) => profile);
+ * const ruleSet = compileRuleSet(DEFAULT_CONFIGURATION.ruleSetVersion, DEFAULT_RULES);
+ * const options = { profiles, ruleSet, configuration: DEFAULT_CONFIGURATION, maxOutOfOrdernessMs: 300_000, allowedLatenessMs: 900_000 };
+ * const scorer = new ReferenceScorer(options, (store, row) => console.log(store, row));
+ * for (const message of log) scorer.read(message);
+ * scorer.finish();
+ * ```
  */
 export class ReferenceScorer {
   readonly counts: ReferenceCounts = {

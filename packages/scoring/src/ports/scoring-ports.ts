@@ -7,7 +7,19 @@ import type { CitizenStore } from "./citizen-store.js";
 import type { RuleState } from "./rule-state.js";
 import type { StoreName, StoreRow } from "./stores.js";
 
-/** The key under which the configuration in force is looked up. */
+/**
+ * The key under which the configuration in force is looked up.
+ *
+ * @example
+ * ```ts
+ * import type { Lookup } from "@millrace/core";
+ * import { ACTIVE_CONFIGURATION, DEFAULT_CONFIGURATION, type ScoringConfiguration } from "@millrace/scoring";
+ * const configuration: Lookup<string, ScoringConfiguration> = {
+ *   name: "configuration",
+ *   fetch: async () => new Map([[ACTIVE_CONFIGURATION, DEFAULT_CONFIGURATION]]),
+ * };
+ * ```
+ */
 export const ACTIVE_CONFIGURATION = "active";
 
 /** Where each derived store is written. */

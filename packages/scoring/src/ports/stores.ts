@@ -107,7 +107,16 @@ const DEAD_LETTERS = {
   key: ["partition", "offset"],
 } as const;
 
-/** The derived stores: written by sinks, keyed so that a replay changes nothing. */
+/**
+ * The derived stores: written by sinks, keyed so that a replay changes nothing. Times are milliseconds since the epoch, windows go from
+ * `start` to before `end`.
+ *
+ * @example
+ * ```ts
+ * import { STORES } from "@millrace/scoring";
+ * STORES.history.key; // ["citizenID", "version", "part"]
+ * ```
+ */
 export const STORES: {
   readonly rawEvents: StoreSpec<(typeof RAW_EVENTS)["columns"]>;
   readonly history: StoreSpec<(typeof HISTORY)["columns"]>;
@@ -126,8 +135,18 @@ export const STORES: {
   deadLetters: DEAD_LETTERS,
 };
 
+/** The name of one of the {@link STORES}. */
 export type StoreName = keyof typeof STORES;
 
+/**
+ * The names of all {@link STORES}.
+ *
+ * @example
+ * ```ts
+ * import { STORE_NAMES, STORES } from "@millrace/scoring";
+ * for (const name of STORE_NAMES) console.log(name, Object.keys(STORES[name].columns));
+ * ```
+ */
 export const STORE_NAMES: readonly StoreName[] = Object.keys(STORES) as StoreName[];
 
 /** A row of one of the stores. */

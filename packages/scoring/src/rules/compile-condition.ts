@@ -15,7 +15,18 @@ export interface ConditionCompiler<Source = unknown> {
 /** The condition trees of this package, compiled to closures. */
 export const treeConditions: ConditionCompiler<Condition> = { name: "tree", compile: compileCondition };
 
-/** Compiles a validated condition once; the result holds no reference to it. */
+/**
+ * Compiles a condition once; the result holds no reference to it. It must have passed validation (as a part of a rule: `ruleSchema`),
+ * which is what refuses unknown facts and dangerous patterns.
+ *
+ * @example
+ * ```ts
+ * import { compileCondition, type Facts } from "@millrace/scoring";
+ * const isLarge = compileCondition({ fact: "event.payload.amount", op: "gt", value: 100 });
+ * declare const facts: Facts;
+ * isLarge(facts); // false where the event has no amount
+ * ```
+ */
 export function compileCondition(condition: Condition): Predicate {
   if ("all" in condition) return conjunction(condition.all.map(compileCondition));
   if ("any" in condition) return disjunction(condition.any.map(compileCondition));

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { factProblem } from "./facts.js";
 import { patternProblem } from "./safe-pattern.js";
 
+/** What a fact is compared with. Never converted: `"1"` is not `1`. */
 export type Scalar = string | number | boolean;
 
 /** A circle on the map, for `within`. */

@@ -32,7 +32,15 @@ export interface ScoringConfiguration {
 
 const score = z.number().int();
 
-/** Validates a configuration. */
+/**
+ * Validates a configuration: its fields, and that baseline, bounds and tiers fit together.
+ *
+ * @example
+ * ```ts
+ * import { configurationSchema, DEFAULT_CONFIGURATION } from "@millrace/scoring";
+ * configurationSchema.safeParse({ ...DEFAULT_CONFIGURATION, baseline: -1 }).success; // false
+ * ```
+ */
 export const configurationSchema: z.ZodType<ScoringConfiguration> = z
   .strictObject({
     version: z.number().int().positive(),
@@ -76,7 +84,15 @@ function problemsOf({ baseline, bounds, tiers }: ScoringConfiguration): string[]
   return problems;
 }
 
-/** Validates a configuration; throws an error that lists every problem. */
+/**
+ * Validates a configuration. Throws an error that begins with `E_CONFIGURATION` and lists every problem.
+ *
+ * @example
+ * ```ts
+ * import { DEFAULT_CONFIGURATION, parseConfiguration } from "@millrace/scoring";
+ * const configuration = parseConfiguration({ ...DEFAULT_CONFIGURATION, version: 2, baseline: 500 });
+ * ```
+ */
 export function parseConfiguration(value: unknown): ScoringConfiguration {
   const result = configurationSchema.safeParse(value);
   if (result.success) return result.data;

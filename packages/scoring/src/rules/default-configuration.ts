@@ -3,7 +3,16 @@ import { DEFAULT_RULE_SET_VERSION } from "./default-rules.js";
 
 const MS_PER_HOUR = 3_600_000;
 
-/** The configuration of the demo: scores from 0 to 1,000 that start at 600 and fade back to it with a half-life of 90 days. */
+/**
+ * The configuration of the demo: scores from 0 to 1,000 that start at 600 and fade back to it with a half-life of 90 days, five tiers,
+ * events up to 24 hours late.
+ *
+ * @example
+ * ```ts
+ * import { DEFAULT_CONFIGURATION, type ScoringConfiguration } from "@millrace/scoring";
+ * const withoutDecay: ScoringConfiguration = { ...DEFAULT_CONFIGURATION, version: 2, decay: { kind: "none" } };
+ * ```
+ */
 export const DEFAULT_CONFIGURATION: ScoringConfiguration = parseConfiguration({
   version: 1,
   baseline: 600,

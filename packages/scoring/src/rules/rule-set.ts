@@ -30,7 +30,19 @@ export interface RuleSet {
   readonly longestLimitMs: number;
 }
 
-/** A set of rules can not be used. `problems` has one line for each thing that is wrong. */
+/**
+ * A set of rules can not be used. `problems` has one line for each thing that is wrong; the code is `E_RULE_SET`.
+ *
+ * @example
+ * ```ts
+ * import { compileRuleSet, RuleSetError } from "@millrace/scoring";
+ * try {
+ *   compileRuleSet("2", [{ ruleID: "no-points" }]);
+ * } catch (error) {
+ *   if (error instanceof RuleSetError) console.error(error.problems);
+ * }
+ * ```
+ */
 export class RuleSetError extends Error {
   override readonly name = "RuleSetError";
   readonly code = "E_RULE_SET";

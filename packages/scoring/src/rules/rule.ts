@@ -40,7 +40,15 @@ const time = z.number().int();
 const YEAR_MS = 365 * 86_400_000;
 const length = z.number().int().positive().max(YEAR_MS);
 
-/** Validates a rule; an invalid one is refused at writing and at loading. */
+/**
+ * Validates one version of a rule; an invalid one is refused at writing and at loading.
+ *
+ * @example
+ * ```ts
+ * import { ruleSchema } from "@millrace/scoring";
+ * ruleSchema.safeParse({ ruleID: "late-payment", version: 2 }).success; // false: points, match and more are missing
+ * ```
+ */
 export const ruleSchema: z.ZodType<RuleDefinition> = z
   .strictObject({
     ruleID: z.string().regex(/^[a-z][a-z0-9-]{1,63}$/),

@@ -58,6 +58,16 @@ export interface ScoringObserver {
   late?(row: LateActivityRow): void;
 }
 
+/**
+ * What {@link scoringTopology} does where its options say nothing.
+ *
+ * @example
+ * ```ts
+ * import { durationMs } from "@millrace/core";
+ * import { SCORING_DEFAULTS } from "@millrace/scoring";
+ * durationMs(SCORING_DEFAULTS.allowedLateness, "allowedLateness"); // 900000
+ * ```
+ */
 export const SCORING_DEFAULTS: Required<Omit<ScoringOptions, "observer">> = {
   maxOutOfOrderness: "5m",
   allowedLateness: "15m",
