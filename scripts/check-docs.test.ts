@@ -157,7 +157,7 @@ describe("public names", () => {
     const index =
       'import { Bare } from "./names.js";\nexport type { Bare };\nexport { gone } from "./names.js";\nexport { it } from "vitest";';
     expect(faultsOf(index, names)).toEqual([
-      "packages/a/src/names.ts:2  Bare is public, and has no docstring",
+      "packages/a/src/names.ts:1  Bare is public, and has no docstring",
       "packages/a/src/index.ts:1  gone is public, and is declared nowhere in this package",
     ]);
   });
