@@ -115,7 +115,7 @@ async function rowsOf<Q extends Key>(
     return `k${i}(func: eq(${nameText(by)}, $k${i}), first: 2) { ${fields} }`;
   });
   const declared = keys.map((_, i) => `$k${i}: string`).join(", ");
-  const { data } = await client.read({ query: `query lookup(${declared}) {\n${blocks.join("\n")}\n}`, vars, signal });
+  const { data } = await client.read({ query: `query q(${declared}) {\n${blocks.join("\n")}\n}`, vars, signal });
   const answer = data as Readonly<Record<string, readonly DgraphRow[]>>;
   return keys.flatMap((key, i) => {
     const nodes = answer[`k${i}`] ?? [];

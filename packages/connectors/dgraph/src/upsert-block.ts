@@ -48,7 +48,7 @@ class BlockBuilder {
     }
     if (plain.deletes.length + plain.sets.length > 0) mutations.unshift(plain);
     return {
-      query: `query upsert(${this.#declared.join(", ")}) {\n${this.#blocks.join("\n")}\n}`,
+      query: `query q(${this.#declared.join(", ")}) {\n${this.#blocks.join("\n")}\n}`,
       vars: this.#vars,
       mutations,
     };
