@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from "node:tls";
 import { type Duration, durationMs, requireArgument } from "@millrace/core";
 import cassandra, { type Client, type ClientOptions } from "cassandra-driver";
-import { OneDatacenterPolicy } from "./one-datacenter.js";
+import { LocalDatacenterPolicy } from "./local-datacenter.js";
 
 /** How ScyllaDB or Cassandra is reached: a client passed in, or what one is built from. */
 export interface ScyllaConnection {
@@ -63,13 +63,13 @@ export function buildClient(connection: ScyllaConnection, timeoutMs: number): Cl
     socketOptions: { connectTimeout: CONNECT_TIMEOUT_MS, ...options?.socketOptions, readTimeout: timeoutMs },
     policies: {
       reconnection: new policies.reconnection.ConstantReconnectionPolicy(RECONNECT_MS),
-      ...(localDataCenter === undefined
-        ? { loadBalancing: new policies.loadBalancing.TokenAwarePolicy(new OneDatacenterPolicy()) }
-        : {}),
+      loadBalancing: new policies.loadBalancing.TokenAwarePolicy(new LocalDatacenterPolicy(localDataCenter)),
       ...options?.policies,
     },
   };
-  if (localDataCenter !== undefined) given.localDataCenter = localDataCenter;
+  // For a policy of the user's own.
+  if (localDataCenter !== undefined && options?.policies?.loadBalancing !== undefined)
+    given.localDataCenter = localDataCenter;
   if (username !== undefined && password !== undefined) given.credentials = { username, password };
   if (ssl !== undefined && ssl !== false) given.sslOptions = ssl === true ? {} : ssl;
   return new cassandra.Client(given);

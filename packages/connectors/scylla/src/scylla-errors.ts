@@ -1,5 +1,6 @@
 import { type ErrorClass, messageOf, WriteError } from "@millrace/core";
 import cassandra from "cassandra-driver";
+import { DatacenterError } from "./local-datacenter.js";
 
 const { errors, types } = cassandra;
 const { responseErrorCodes: codes } = types;
@@ -20,6 +21,7 @@ export function classify(error: unknown, during: "read" | "write"): WriteError {
   if (error instanceof WriteError) return error;
   const lost: ErrorClass = during === "write" ? "unknown-outcome" : "transient";
   if (error instanceof errors.NoHostAvailableError) return noHost(error);
+  if (error instanceof DatacenterError) return made("fatal", "E_SCYLLA_DATACENTER", "check localDataCenter", error);
   if (error instanceof errors.AuthenticationError)
     return made("fatal", "E_SCYLLA_AUTH", "the login was refused", error);
   if (error instanceof errors.BusyConnectionError)

@@ -256,7 +256,11 @@ describe("what can not work fails at once, and says why", () => {
     [
       "no such datacenter",
       () => scyllaSink<Entry>({ ...place, localDataCenter: "mars", table: "t", row }),
-      { class: "fatal", code: "E_SCYLLA_DATACENTER", message: /check localDataCenter.*'mars'.*datacenter1/ },
+      {
+        class: "fatal",
+        code: "E_SCYLLA_DATACENTER",
+        message: /check localDataCenter: there is no datacenter "mars", but datacenter1/,
+      },
     ],
     [
       "nobody there",

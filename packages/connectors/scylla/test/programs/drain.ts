@@ -1,9 +1,19 @@
-/** Scans, looks up, writes and claims until it is told to stop, and then must end by itself: whatever is left open keeps the process. */
+/** Fails to connect in several ways, scans, looks up, writes and claims until it is told to stop, and then must end by itself: whatever is left open keeps the process. */
 import { from, topology } from "@millrace/core";
 import { scyllaConditional, scyllaLookup, scyllaSink, scyllaSource } from "../../src/index.js";
 
 const [contactPoint = "", keyspace = "", input = "", output = ""] = process.argv.slice(2);
 const place = { contactPoints: [contactPoint], keyspace };
+for (const wrong of [
+  { localDataCenter: "mars" },
+  { contactPoints: ["127.0.0.1:9"] },
+  { table: "nowhere" },
+  { ssl: true },
+])
+  await scyllaConditional({ ...place, table: output, eventColumn: "event", ...wrong }).then(
+    () => console.log("connected"),
+    () => {},
+  );
 const claims = await scyllaConditional({ ...place, table: output, eventColumn: "event" });
 await claims.insertIfNotExists({ id: "claim", n: 0 }, { event: "e" });
 await claims.close();
