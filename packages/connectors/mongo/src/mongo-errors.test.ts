@@ -1,6 +1,7 @@
 import { StreamError, WriteError } from "@millrace/core";
 import {
   MongoClientClosedError,
+  MongoCompatibilityError,
   MongoInvalidArgumentError,
   MongoNetworkError,
   MongoNetworkTimeoutError,
@@ -56,6 +57,13 @@ describe("errors", () => {
     expect(classify(new MongoNetworkTimeoutError("timed out")).class).toBe("unknown-outcome");
     expect(classify(new MongoNetworkError("connect ECONNREFUSED 127.0.0.1:1")).class).toBe("transient");
     expect(classify(new MongoClientClosedError("closed")).class).toBe("fatal");
+  });
+
+  it("a server that is too old, or options that do not fit together, will not become better", () => {
+    expect(classify(new MongoCompatibilityError("wire version 6"))).toMatchObject({
+      class: "fatal",
+      code: "E_MONGO_ARGUMENT",
+    });
   });
 
   it("what the driver refuses to send is poison, and nothing of it was sent", () => {

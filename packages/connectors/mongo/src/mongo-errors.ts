@@ -2,9 +2,13 @@ import { type ErrorClass, messageOf, StreamError, WriteError } from "@millrace/c
 import {
   MongoBulkWriteError,
   MongoClientClosedError,
+  MongoCompatibilityError,
   MongoError,
   MongoInvalidArgumentError,
+  MongoMissingCredentialsError,
+  MongoMissingDependencyError,
   MongoNetworkError,
+  MongoParseError,
   MongoServerError,
   MongoServerSelectionError,
   MongoTopologyClosedError,
@@ -49,6 +53,13 @@ export function classify(error: unknown): WriteError {
     return isBeforeSending(error)
       ? new WriteError("transient", "E_MONGO_CONNECTION", `MongoDB can not be reached: ${text}`, cause)
       : new WriteError("unknown-outcome", "E_MONGO_CONNECTION", `the connection to MongoDB broke: ${text}`, cause);
+  if (
+    error instanceof MongoParseError ||
+    error instanceof MongoCompatibilityError ||
+    error instanceof MongoMissingCredentialsError ||
+    error instanceof MongoMissingDependencyError
+  )
+    return new WriteError("fatal", "E_MONGO_ARGUMENT", `MongoDB's driver can not work so: ${text}`, cause);
   if (error instanceof MongoInvalidArgumentError)
     return new WriteError("poison", "E_MONGO_ARGUMENT", text, { ...cause, atomic: true });
   if (error instanceof MongoServerError)

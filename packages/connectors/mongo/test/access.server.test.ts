@@ -150,6 +150,8 @@ it("an address that is none is told without its password", async () => {
     `mongodb://bob:${SECRET}@`,
     `mongodb://bob:${SECRET}@host:nine`,
     `mongodb://bob:${SECRET}@host/?tls=maybe`,
+    // The driver says what it got.
+    `mongodb://bob:${SECRET}@host/?authMechanism=${SECRET}`,
   ]) {
     const error = await failure(
       mongoSink({ url, database: "app", collection: "c", write: () => undefined }).connect(testContext()),

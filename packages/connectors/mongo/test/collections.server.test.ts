@@ -506,7 +506,20 @@ describe("checkpoints", () => {
     );
     await later.commit("t", taken.number, delta(2));
     expect(await later.latestEpoch("t", taken.number)).toBe(2);
-    for (const connection of [held, other, early, later]) await connection.close();
+    // One that has not noticed yet asks, and gives back, what is not its own any more.
+    const sleeper = await store.connect(testContext({ clock }));
+    const old = await sleeper.lease("u");
+    await tasks.updateOne({ _id: "u" }, { $set: { host: "elsewhere" } });
+    const owner = await later.lease("u");
+    await sleeper.release("u", old.number);
+    await expect(other.lease("u")).rejects.toThrow(/E_LEASE_HELD/);
+    await later.commit("u", owner.number, delta(1));
+    const dozer = await store.connect(testContext({ clock }));
+    const dozed = await dozer.lease("v");
+    await tasks.updateOne({ _id: "v" }, { $set: { host: "elsewhere" } });
+    await later.lease("v");
+    await expect(dozer.latestEpoch("v", dozed.number)).rejects.toThrow(/E_FENCED/);
+    for (const connection of [held, other, early, later, sleeper, dozer]) await connection.close();
     await drop();
   });
 

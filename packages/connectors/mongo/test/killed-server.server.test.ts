@@ -7,6 +7,7 @@ import { sinkChecks, sourceChecks, testContext, testSink } from "@millrace/core/
 import type { Document } from "mongodb";
 import { afterAll, describe, expect, it } from "vitest";
 import { mongoChanges, mongoCheckpoints, mongoSink, mongoSource } from "../src/index.js";
+import { MongoPayload } from "../src/mongo-system.js";
 import { type TestDatabase, testDatabase } from "./databases.js";
 import { Program } from "./program.js";
 import { parseEnv, testbed } from "./testbed.js";
@@ -381,25 +382,26 @@ describe("faults that the server is told to make", () => {
     await at.drop();
   });
 
+  const delta = (epoch: number, payloads: readonly unknown[] = []) => ({
+    format: 1 as const,
+    epoch,
+    ended: false,
+    topologyHash: "h",
+    mode: "one" as const,
+    positions: new Map(),
+    partitionCounts: new Map(),
+    time: { processing: 0, watermarks: new Map() },
+    sinkStates: new Map(),
+    changes: [],
+    commits: payloads.map((payload) => ({ sink: "out", payload })),
+  });
+
   it("a commit of a checkpoint without an answer is either there or never will be", async () => {
     const at = await testDatabase(url);
     const store = mongoCheckpoints({ url, database: at.database, options: { appName: "commits" } });
     await at.db.createCollection("out");
     const connection = await store.connect(testContext());
     const { number } = await connection.lease("t");
-    const delta = (epoch: number) => ({
-      format: 1 as const,
-      epoch,
-      ended: false,
-      topologyHash: "h",
-      mode: "one" as const,
-      positions: new Map(),
-      partitionCounts: new Map(),
-      time: { processing: 0, watermarks: new Map() },
-      sinkStates: new Map(),
-      changes: [],
-      commits: [],
-    });
     await connection.commit("t", number, delta(1));
     await fail(at, "commits", { failCommands: ["update"], closeConnection: true });
     await expect(connection.commit("t", number, delta(2))).rejects.toMatchObject({ class: "unknown-outcome" });
@@ -409,6 +411,27 @@ describe("faults that the server is told to make", () => {
     expect(await connection.latestEpoch("t", number)).toBe(3);
     await connection.close();
     await at.drop();
+  });
+
+  it("a transaction that another one gets in the way of is tried again, but not for ever", async () => {
+    const at = await testDatabase(url);
+    const { database, db, contents, drop } = at;
+    await db.createCollection("out");
+    const store = mongoCheckpoints({ url, database, options: { appName: "conflicts" } });
+    const connection = await store.connect(testContext());
+    const { number } = await connection.lease("t");
+    const payload = (id: string) =>
+      new MongoPayload(store.system ?? "", database, "out", [{ kind: "set", id, fields: { n: 1 } }]);
+    const conflict = { failCommands: ["update"], errorCode: 112, errorLabels: ["TransientTransactionError"] };
+    await fail(at, "conflicts", conflict, { times: 4 });
+    await connection.commit("t", number, delta(1, [payload("a")]));
+    await fail(at, "conflicts", conflict, "alwaysOn");
+    await expect(connection.commit("t", number, delta(2, [payload("b")]))).rejects.toMatchObject({ class: "conflict" });
+    await fail(at, "conflicts", {}, "off");
+    expect(await connection.latestEpoch("t", number)).toBe(1);
+    expect((await contents("out")).map(({ _id }) => _id)).toEqual(["a"]);
+    await connection.close();
+    await drop();
   });
 });
 

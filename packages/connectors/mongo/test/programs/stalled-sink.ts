@@ -1,4 +1,4 @@
-/** Reads a collection into a sink that stalls, then goes on; prints how far the memory grew meanwhile, and how many values came in the end. */
+/** Reads a collection, five values a document, into a sink that stalls, then goes on; prints how far the memory grew meanwhile, and how many values came in the end. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { from, type Sink } from "@millrace/core";
 import { mongoSource } from "../../src/index.js";
@@ -31,6 +31,7 @@ const sink: Sink<number> = {
 };
 const before = used();
 const run = from(mongoSource<number>({ url, database, collection: "million", decode: ({ _id }) => Number(_id) }))
+  .flatMap((id) => [0, 1, 2, 3, 4].map((i) => id * 5 + i))
   .to(sink)
   .start();
 let most = 0;
