@@ -15,6 +15,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   "packages/connectors/scylla": ["cassandra"],
   "packages/connectors/dgraph": [],
   "packages/scoring": ["kafka", "mongo", "influx", "cassandra"],
+  examples: ["kafka", "mongo", "influx", "cassandra"],
 };
 /** Servers that are not to be had here: what needs them is left out, and only then. */
 const skipped = new Set((process.env.TESTBED_SKIP ?? "").split(/[\s,]+/).filter((name) => name !== ""));
