@@ -30,12 +30,22 @@ export class CellError extends Error {
  */
 export function cellBytes(value: unknown, type: CellType): Uint8Array {
   const ready = checked(value, type);
+  // The encoder's way to the commonest types is long.
+  if (typeof ready === "string" && (type.code === TYPES.text || type.code === TYPES.varchar)) return Buffer.from(ready);
+  if (typeof ready === "bigint" && type.code === TYPES.bigint) return longBytes(ready);
   if (ready instanceof Uint8Array) return Buffer.from(ready.buffer, ready.byteOffset, ready.byteLength);
   try {
     return encoder.encode(ready, type);
   } catch (error) {
     throw new CellError(messageOf(error));
   }
+}
+
+/** A number of 64 bits. */
+export function longBytes(value: bigint): Uint8Array {
+  const bytes = Buffer.allocUnsafe(8);
+  bytes.writeBigInt64BE(value);
+  return bytes;
 }
 
 const INTEGERS: ReadonlyMap<number, bigint> = new Map([
@@ -87,7 +97,10 @@ function checked(value: unknown, type: CellType): unknown {
 }
 
 function wholeNumber(value: unknown, type: CellType, limit: bigint | undefined): number | bigint {
-  const exact = types.Long.isLong(value) || value instanceof types.Integer ? BigInt(value.toString()) : value;
+  const exact =
+    typeof value === "object" && (types.Long.isLong(value) || value instanceof types.Integer)
+      ? BigInt(value.toString())
+      : value;
   if (typeof exact === "number" && !Number.isSafeInteger(exact))
     return refuse(value, type, "a whole number; above 2^53 a bigint");
   if (typeof exact !== "number" && typeof exact !== "bigint") return refuse(value, type, "a whole number or a bigint");

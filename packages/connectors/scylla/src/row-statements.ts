@@ -1,5 +1,5 @@
 import { messageOf, WriteError } from "@millrace/core";
-import { cellBytes } from "./cell-bytes.js";
+import { cellBytes, longBytes } from "./cell-bytes.js";
 import { TYPES } from "./cell-type.js";
 import type { BoundStatement, Row, TableShape } from "./cql-session.js";
 import { keyText, primaryKeyOf, quoted, tableText } from "./table-shape.js";
@@ -28,6 +28,10 @@ const STATEMENT_BYTES = 32;
 export class RowStatements {
   readonly #shape: TableShape;
   readonly #key: readonly string[];
+  readonly #names: ReadonlySet<string>;
+  /** Where the partition key is among the columns, and in the whole key. */
+  readonly #partitionInColumns: readonly number[];
+  readonly #partitionInKey: readonly number[];
   readonly #nulls: Nulls;
   readonly #withTtl: boolean;
   readonly #insert: string;
@@ -45,7 +49,11 @@ export class RowStatements {
     this.#key = primaryKeyOf(shape);
     this.#nulls = nulls;
     this.#withTtl = withTtl;
-    const names = shape.columns.map(({ name }) => quoted(name));
+    const columns = shape.columns.map(({ name }) => name);
+    this.#names = new Set(columns);
+    this.#partitionInColumns = shape.partitionKey.map((name) => columns.indexOf(name));
+    this.#partitionInKey = shape.partitionKey.map((name) => this.#key.indexOf(name));
+    const names = columns.map(quoted);
     this.#insert = `INSERT INTO ${tableText(shape)} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")}) USING ${withTtl ? "TTL ? AND " : ""}TIMESTAMP ?`;
     this.#delete = `DELETE FROM ${tableText(shape)} USING TIMESTAMP ? WHERE ${this.#key.map((name) => `${quoted(name)} = ?`).join(" AND ")}`;
   }
@@ -54,8 +62,7 @@ export class RowStatements {
   insert(row: Row, { timestamp, ttlSeconds }: WriteMarks): BoundRow {
     const { columns } = this.#shape;
     for (const name of Object.keys(row))
-      if (!columns.some((column) => column.name === name))
-        throw this.#refused(row, `the table has no column "${name}"`);
+      if (!this.#names.has(name)) throw this.#refused(row, `the table has no column "${name}"`);
     const params: (Uint8Array | null | undefined)[] = columns.map(({ name, type }) => {
       const value = row[name];
       if (value === undefined || value === null) {
@@ -64,12 +71,9 @@ export class RowStatements {
       }
       return this.#bytes(row, name, value, type);
     });
-    const partition = this.#partition(
-      params,
-      columns.map(({ name }) => name),
-    );
+    const partition = partitionOf(params, this.#partitionInColumns);
     if (this.#withTtl) params.push(ttlSeconds === undefined ? undefined : cellBytes(ttlSeconds, { code: TYPES.int }));
-    params.push(cellBytes(timestamp, { code: TYPES.bigint }));
+    params.push(longBytes(timestamp));
     return bound(this.#insert, params, partition);
   }
 
@@ -82,8 +86,8 @@ export class RowStatements {
       const type = this.#shape.columns.find((column) => column.name === name)?.type;
       return this.#bytes(row, name, value, type ?? { code: TYPES.custom });
     });
-    const partition = this.#partition(params, this.#key);
-    return bound(this.#delete, [cellBytes(timestamp, { code: TYPES.bigint }), ...params], partition);
+    const partition = partitionOf(params, this.#partitionInKey);
+    return bound(this.#delete, [longBytes(timestamp), ...params], partition);
   }
 
   /** The row's key for a message. */
@@ -99,18 +103,15 @@ export class RowStatements {
     }
   }
 
-  #partition(params: readonly (Uint8Array | null | undefined)[], names: readonly string[]): string {
-    return this.#shape.partitionKey
-      .map((name) => {
-        const bytes = params[names.indexOf(name)] as Buffer;
-        return `${bytes.length}:${bytes.toString("latin1")}`;
-      })
-      .join("");
-  }
-
   #refused(row: Row, why: string): WriteError {
     return new WriteError("poison", "E_SCYLLA_ROW", `${this.name(row)}: ${why}`);
   }
+}
+
+function partitionOf(params: readonly (Uint8Array | null | undefined)[], places: readonly number[]): string {
+  const [first = 0] = places;
+  if (places.length === 1) return (params[first] as Buffer).toString("latin1");
+  return places.map((place) => `${params[place]?.length}:${(params[place] as Buffer).toString("latin1")}`).join("");
 }
 
 function bound(query: string, params: readonly (Uint8Array | null | undefined)[], partition: string): BoundRow {
