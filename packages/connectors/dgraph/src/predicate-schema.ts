@@ -73,7 +73,7 @@ export function requireXid({ predicates }: GraphSchema, xid: string, what: strin
   const advice = `Declare it with ensureSchema: { ${xid}: { type: "string", index: ["exact"], upsert: true } }`;
   const refuse = (why: string): StreamError =>
     new StreamError("E_DGRAPH_SCHEMA", `${what}: the external id "${xid}" ${why}. ${advice}`);
-  if (state === undefined) throw refuse("is no predicate of this Dgraph");
+  if (state === undefined) throw refuse("is no predicate of this Dgraph, or one that this user may not see");
   if (state.kind !== "string" || state.list)
     throw refuse(`is of type ${state.list ? "[" : ""}${state.kind}${state.list ? "]" : ""}, not string`);
   if (!state.tokenizers.some((name) => name === "exact" || name === "hash"))

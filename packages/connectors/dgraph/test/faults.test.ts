@@ -164,7 +164,7 @@ describe("a write", () => {
 
   it("ends at its deadline, which gRPC itself does not have", async () => {
     const graph = await freshGraph(url);
-    const writer = await writerOf(graph, { timeout: "700ms" });
+    const writer = await writerOf(graph, { timeout: "2s" });
     standIn.faults.next("mutate", { kind: "hold", until: new Promise(() => {}) });
     expect(await failureOf(Promise.resolve(writer.write([set(graph, "a", 1)], context())))).toMatchObject({
       class: "transient",
