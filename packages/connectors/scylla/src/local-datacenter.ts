@@ -1,15 +1,13 @@
 import cassandra, { type Client, type EmptyCallback, type HostMap } from "cassandra-driver";
 
-const { errors, policies } = cassandra;
-
 /** Which datacenter is local is wrong, or not said. */
-export class DatacenterError extends errors.ArgumentError {}
+export class DatacenterError extends cassandra.errors.ArgumentError {}
 
 /**
  * Takes the hosts of one datacenter in turns. The only one is taken without a name; with several it refuses, because which is local can not
  * be guessed, and a write to a far one is slow for ever. The driver's own check of the name leaves its connection open when it fails.
  */
-export class LocalDatacenterPolicy extends policies.loadBalancing.DCAwareRoundRobinPolicy {
+export class LocalDatacenterPolicy extends cassandra.policies.loadBalancing.DCAwareRoundRobinPolicy {
   readonly #given: string | undefined;
 
   constructor(given: string | undefined) {
