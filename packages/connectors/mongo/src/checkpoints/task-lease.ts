@@ -62,7 +62,7 @@ export class TaskLease {
           pid: process.pid,
           sinceMs: now,
           renewedMs: now,
-          session: session.id,
+          ...(session.id === undefined ? {} : { session: session.id }),
         },
         $inc: { turn: 1 },
       },
