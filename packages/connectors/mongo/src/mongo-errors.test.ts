@@ -56,11 +56,11 @@ describe("errors", () => {
     expect(classify(new MongoNetworkError("connection 3 to 127.0.0.1:1 closed")).class).toBe("unknown-outcome");
     expect(classify(new MongoNetworkTimeoutError("timed out")).class).toBe("unknown-outcome");
     expect(classify(new MongoNetworkError("connect ECONNREFUSED 127.0.0.1:1")).class).toBe("transient");
-    expect(classify(new MongoClientClosedError("closed")).class).toBe("fatal");
+    expect(classify(new MongoClientClosedError()).class).toBe("fatal");
   });
 
   it("a server that is too old, or options that do not fit together, will not become better", () => {
-    expect(classify(new MongoCompatibilityError())).toMatchObject({
+    expect(classify(new MongoCompatibilityError("wire version 6"))).toMatchObject({
       class: "fatal",
       code: "E_MONGO_ARGUMENT",
     });
