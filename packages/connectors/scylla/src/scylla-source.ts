@@ -177,18 +177,10 @@ function queriesOf(
 }
 
 /** A host that is down answers nothing: asking it again and again would only use up the tries of the engine. */
-async function untilReachable(session: CqlSession, clock: Clock, over: Promise<unknown>): Promise<void> {
+async function untilReachable(session: CqlSession, clock: Clock, over: () => boolean): Promise<void> {
   const giveUpAt = clock.now() + PATIENCE_MS;
-  let ended = false;
-  void over.then(() => {
-    ended = true;
-  });
-  while (!ended && !session.reachable() && clock.now() < giveUpAt) {
-    let cancel = (): void => {};
-    const pause = new Promise<void>((resolve) => {
-      cancel = clock.schedule(clock.now() + LOOK_EVERY_MS, resolve);
+  while (!over() && !session.reachable() && clock.now() < giveUpAt)
+    await new Promise<void>((resolve) => {
+      clock.schedule(clock.now() + LOOK_EVERY_MS, resolve);
     });
-    await Promise.race([pause, over]);
-    cancel();
-  }
 }

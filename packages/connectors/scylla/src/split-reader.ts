@@ -24,7 +24,7 @@ export interface ScanPlan<T> {
   readonly limit: LimitFunction;
   readonly table: string;
   /** Resolves when a host can be asked again, or after a while. */
-  reachable(over: Promise<unknown>): Promise<void>;
+  reachable(over: () => boolean): Promise<void>;
 }
 
 /** Reads a part of the ring, page by page, in the order of tokens. */
@@ -44,8 +44,8 @@ export class SplitReader<T> implements SourceReader<T> {
   #withoutMark = false;
   #unreachable = false;
   #closed = false;
-  readonly #closing: Promise<undefined>;
-  #close = (): void => {};
+  /** Ends the read() that is pending. */
+  #end = (): void => {};
 
   constructor(plan: ScanPlan<T>, range: TokenRange, place: ScanPlace | undefined) {
     this.#plan = plan;
@@ -55,28 +55,24 @@ export class SplitReader<T> implements SourceReader<T> {
     this.#page = place?.page;
     this.#reached = this.#done;
     this.#skip = this.#page === undefined ? this.#rows : 0;
-    this.#closing = new Promise((resolve) => {
-      this.#close = () => resolve(undefined);
-    });
   }
 
-  async read(): Promise<SourceBatch<T> | undefined> {
-    if (this.#closed) return undefined;
-    const reading = this.#next();
-    // Whoever closed does not hear of what is still under way.
-    reading.catch(() => {});
-    const batch = await Promise.race([reading, this.#closing]);
-    return this.#closed ? undefined : batch;
+  read(): Promise<SourceBatch<T> | undefined> {
+    // Not a race with a promise that lives as long as the reader: that would keep the outcome of every race.
+    return new Promise((resolve, reject) => {
+      this.#end = () => resolve(undefined);
+      this.#next().then(resolve, reject);
+    });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#close();
+    this.#end();
   }
 
   /** The next page that has rows. One without is usual: deleted rows count too. */
   async #next(): Promise<SourceBatch<T> | undefined> {
-    if (this.#unreachable) await this.#plan.reachable(this.#closing);
+    if (this.#unreachable) await this.#plan.reachable(() => this.#closed);
     while (!this.#closed) {
       const piece = this.#page ?? nextPiece(this.#range, this.#reached, this.#plan.session.ring());
       if (piece === undefined) return undefined;

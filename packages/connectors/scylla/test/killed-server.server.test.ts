@@ -1,7 +1,9 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as elapsed } from "node:timers/promises";
+import { promisify } from "node:util";
 import { from, type Logger, type RuntimeContext } from "@millrace/core";
 import { sinkChecks, sourceChecks, testContext, testSink } from "@millrace/core/testing";
 import { afterAll, expect, it } from "vitest";
@@ -10,15 +12,27 @@ import { Program } from "./program.js";
 import { freshTable, KEYSPACE, rawClient, rowsOf } from "./tables.js";
 import { parseEnv, testbed } from "./testbed.js";
 
-/** A server of our own, which nobody else misses while it is dead, and which asks for a login. */
+/** A server of our own, which nobody else misses while it is dead, which asks for a login, and speaks TLS to those who want it. */
 const folder = await mkdtemp(join(tmpdir(), "millrace-scylla-"));
+const keystore = join(folder, "server.p12");
+const keytool = (...args: readonly string[]): Promise<{ stdout: string }> =>
+  promisify(execFile)("keytool", [...args, "-alias", "server", "-keystore", keystore, "-storepass", "changeit"]);
+await keytool("-genkeypair", "-keyalg", "RSA", "-validity", "30", "-dname", "CN=millrace", "-ext", "SAN=IP:127.0.0.1");
+const { stdout: certificate } = await keytool("-exportcert", "-rfc");
 const own = testbed({
   TESTBED_RUN: folder,
   CASS_PORT: process.env.CASS_KILL_PORT ?? "39042",
   CASS_STORAGE_PORT: process.env.CASS_KILL_STORAGE_PORT ?? "37000",
   CASS_HEAP: "768m",
-  CASS_YAML_EXTRA:
-    "authenticator: PasswordAuthenticator\nauthorizer: CassandraAuthorizer\nauth_read_consistency_level: ONE",
+  CASS_YAML_EXTRA: `authenticator: PasswordAuthenticator
+authorizer: CassandraAuthorizer
+auth_read_consistency_level: ONE
+client_encryption_options:
+  enabled: true
+  optional: true
+  keystore: ${keystore}
+  keystore_password: changeit
+`,
 });
 await own("up");
 const { CASSANDRA_CONTACT_POINTS = "" } = parseEnv(await own("env"));
@@ -95,6 +109,19 @@ it("credentials: right ones are taken, wrong ones refused at once and never show
   }
   expect(said.join("\n")).not.toContain("sesame-42");
   expect(performance.now() - began).toBeLessThan(15_000);
+});
+
+it("TLS: a server with a certificate we trust is written to, another refused", async () => {
+  const table = await freshTable(client, "tls", "id text PRIMARY KEY");
+  const row = (id: string) => ({ id });
+  await from(["a", "b"])
+    .to(scyllaSink<string>({ ...place, table, row, ssl: { ca: certificate } }))
+    .run();
+  expect((await rowsOf(client, table)).length).toBe(2);
+  await expect(scyllaSink<string>({ ...place, table, row, ssl: true }).connect(testContext())).rejects.toMatchObject({
+    code: "E_SCYLLA_CONNECTION",
+    message: expect.stringContaining("self-signed certificate"),
+  });
 });
 
 it("what a login may not do ends the run", async () => {
