@@ -202,7 +202,7 @@ class CollectionCheckpoints implements CheckpointConnection {
   }
 
   #leaseParts(task: string): LeaseParts {
-    const { clock, logger } = this.#context;
+    const { clock, random, logger } = this.#context;
     return {
       client: this.#open.client,
       tasks: this.#tasks,
@@ -210,6 +210,7 @@ class CollectionCheckpoints implements CheckpointConnection {
       task,
       system: this.#system,
       clock,
+      random,
       logger,
       partBytes: this.#partBytes,
     };

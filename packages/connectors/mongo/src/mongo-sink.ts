@@ -82,6 +82,7 @@ export function mongoSink<T>(options: MongoSinkOptions<T>): Sink<T> {
 class CollectionConnection<T> implements SinkConnection<T> {
   readonly #options: MongoSinkOptions<T>;
   readonly #open: OpenClient;
+  readonly #context: RuntimeContext;
   readonly #collection: Collection;
   readonly #transactional: boolean;
   readonly #tried: boolean;
@@ -93,14 +94,21 @@ class CollectionConnection<T> implements SinkConnection<T> {
       await requireCollection(open.db, options.collection);
       const transactional = context.transactionalSystem === systemOf(options);
       const tried = transactional && (await canRefuse(open, options.collection));
-      return new CollectionConnection(options, open, transactional, tried);
+      return new CollectionConnection(options, open, context, transactional, tried);
     } catch (error) {
       await open.close().catch(() => {});
       throw classify(error);
     }
   }
 
-  private constructor(options: MongoSinkOptions<T>, open: OpenClient, transactional: boolean, tried: boolean) {
+  private constructor(
+    options: MongoSinkOptions<T>,
+    open: OpenClient,
+    context: RuntimeContext,
+    transactional: boolean,
+    tried: boolean,
+  ) {
+    this.#context = context;
     this.#options = options;
     this.#open = open;
     this.#collection = open.db.collection(options.collection, { writeConcern: { w: "majority", journal: true } });
@@ -113,6 +121,7 @@ class CollectionConnection<T> implements SinkConnection<T> {
     if (!this.#transactional) return new BulkWriter(this.#collection, write);
     return new TransactionalWriter({
       client: this.#open.client,
+      context: this.#context,
       collection: this.#collection,
       write,
       system: systemOf(this.#options),

@@ -1,3 +1,4 @@
+import type { RuntimeContext } from "@millrace/core";
 import {
   type AnyBulkWriteOperation,
   type ClientSession,
@@ -5,11 +6,12 @@ import {
   MongoBulkWriteError,
   MongoError,
 } from "mongodb";
-
 import { refusalText } from "./refusal-text.js";
 
 /** Tries of a transaction that another one got in the way of: nothing of it was written. */
 const TRIES = 10;
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 1_000;
 /** Tries of a commit that gave no answer: a repeated one is no second one. */
 const COMMIT_TRIES = 3;
 
@@ -20,14 +22,18 @@ export interface Refused {
   readonly message: string;
 }
 
+export interface TransactionOptions extends Pick<RuntimeContext, "clock" | "random"> {
+  readonly keep?: boolean;
+}
+
 /**
- * Runs work in a transaction of majority and journal, again where another one got in its way. Not the driver's `withTransaction`: that goes on for two minutes. With
+ * Runs work in a transaction of majority and journal, again, after a pause, where another one got in its way. Not the driver's `withTransaction`: that goes on for two minutes. With
  * `keep: false` everything is taken back. A commit without an answer throws what the driver does, labelled UnknownTransactionCommitResult.
  */
 export async function inTransaction<R>(
   session: ClientSession,
   work: (session: ClientSession) => Promise<R>,
-  { keep = true }: { readonly keep?: boolean } = {},
+  { clock, random, keep = true }: TransactionOptions,
 ): Promise<R> {
   for (let attempt = 1; ; attempt++) {
     session.startTransaction({
@@ -45,6 +51,8 @@ export async function inTransaction<R>(
       const again = error instanceof MongoError && error.hasErrorLabel("TransientTransactionError");
       if (!again || attempt >= TRIES) throw error;
     }
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt) * random();
+    await new Promise<void>((resolve) => clock.schedule(clock.now() + pauseMs, resolve));
   }
 }
 

@@ -1,13 +1,21 @@
-import { type SinkCommit, type SinkWriter, type WriteContext, WriteError, type WriteOutcome } from "@millrace/core";
+import {
+  type RuntimeContext,
+  type SinkCommit,
+  type SinkWriter,
+  type WriteContext,
+  WriteError,
+  type WriteOutcome,
+} from "@millrace/core";
 import { BSON, type Collection, type MongoClient } from "mongodb";
 import { aborted, outcomeOf, type PlacedWrite, placeWrites, refusalOfDriver, untilEnded } from "./bulk-writer.js";
 import { classify } from "./mongo-errors.js";
 import { MongoPayload } from "./mongo-system.js";
 import type { MongoWrite } from "./mongo-write.js";
-import { bulkInTransaction, inTransaction } from "./transaction.js";
+import { bulkInTransaction, inTransaction, type Refused } from "./transaction.js";
 
 export interface TransactionalWriterParts<T> {
   readonly client: MongoClient;
+  readonly context: RuntimeContext;
   readonly collection: Collection;
   readonly write: (value: T) => MongoWrite | undefined;
   readonly system: string;
@@ -78,14 +86,14 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
     return left;
   }
 
-  async #tryOnce(
-    writes: readonly PlacedWrite[],
-  ): Promise<{ readonly index: number; readonly code: number; readonly message: string } | undefined> {
-    const { client, collection } = this.#parts;
+  async #tryOnce(writes: readonly PlacedWrite[]): Promise<Refused | undefined> {
+    const { client, collection, context } = this.#parts;
     const models = writes.map(({ model }) => model);
     const session = client.startSession();
     try {
-      return await inTransaction(session, () => bulkInTransaction(collection, models, session), { keep: false });
+      const { clock, random } = context;
+      const trial = (): Promise<Refused | undefined> => bulkInTransaction(collection, models, session);
+      return await inTransaction(session, trial, { clock, random, keep: false });
     } catch (error) {
       throw classify(error);
     } finally {

@@ -145,6 +145,34 @@ describe("a sink", () => {
     await drop();
   });
 
+  it("tries writes of an epoch while the one before is committed, on the same documents, and loses none", async () => {
+    const { db, database, contents, drop } = await testDatabase();
+    await db.createCollection("out", { validator: { n: { $gte: 0 } } });
+    const sink = mongoSink<number>({
+      url,
+      database,
+      collection: "out",
+      batch: { size: 50 },
+      writes: "append",
+      write: (n) => ({
+        kind: "model",
+        model: { updateOne: { filter: { _id: (n % 5) as never }, update: { $inc: { n: 1 } }, upsert: true } },
+      }),
+    });
+    const summary = await topology(
+      "totals",
+      from(() => Array.from({ length: 3_000 }, (_, n) => n))
+        .throttle({ elements: 1_000, per: "1s", name: "slow" })
+        .to(sink),
+    ).run({
+      checkpoint: { every: "50ms", store: mongoCheckpoints({ url, database }) },
+      delivery: "exactly-once",
+    });
+    expect(summary.status).toBe("completed");
+    expect(await contents("out")).toEqual([0, 1, 2, 3, 4].map((_id) => ({ _id, n: 600 })));
+    await drop();
+  });
+
   it("in a transaction holds no more than it may", async () => {
     const { db, database, contents, drop } = await testDatabase();
     await db.createCollection("out");

@@ -24,6 +24,7 @@ export interface LeaseParts {
   readonly task: string;
   readonly system: string;
   readonly clock: Clock;
+  readonly random: () => number;
   readonly logger: Logger;
   readonly partBytes: number;
 }
@@ -182,7 +183,7 @@ export class TaskLease {
     segments: readonly Segment[],
     payloads: readonly MongoPayload[],
   ): Promise<void> {
-    const { client, tasks, task, clock } = this.#parts;
+    const { client, tasks, task, clock, random } = this.#parts;
     const filter = { ...this.#held(), turn: this.#turnNumber };
     const update: UpdateFilter<TaskDocument> = {
       $set: {
@@ -200,10 +201,14 @@ export class TaskLease {
     try {
       if (payloads.length === 0) await set();
       else
-        await inTransaction(this.#session, async (session) => {
-          await set(session);
-          for (const payload of payloads) await writePayload(client, payload, session);
-        });
+        await inTransaction(
+          this.#session,
+          async (session) => {
+            await set(session);
+            for (const payload of payloads) await writePayload(client, payload, session);
+          },
+          { clock, random },
+        );
     } catch (error) {
       throw error instanceof Fenced ? await this.#lost() : error;
     }
