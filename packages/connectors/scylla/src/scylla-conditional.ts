@@ -153,8 +153,12 @@ export class ConditionalTable implements ScyllaConditional {
   }
 
   async read(key: Row): Promise<Row | undefined> {
-    const [row] = await this.#read([this.#parts.statements.read(key)]);
-    return row;
+    try {
+      const [row] = await this.#read([this.#parts.statements.read(key)]);
+      return row;
+    } catch (error) {
+      throw classify(error, "read");
+    }
   }
 
   health(): Promise<Health> {

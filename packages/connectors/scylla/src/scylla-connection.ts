@@ -2,6 +2,7 @@ import type { ConnectionOptions } from "node:tls";
 import { type Duration, durationMs, requireArgument } from "@millrace/core";
 import cassandra, { type Client, type ClientOptions } from "cassandra-driver";
 import { LocalDatacenterPolicy } from "./local-datacenter.js";
+import { steadyControl } from "./steady-control.js";
 
 /** How ScyllaDB or Cassandra is reached: a client passed in, or what one is built from. */
 export interface ScyllaConnection {
@@ -72,5 +73,5 @@ export function buildClient(connection: ScyllaConnection, timeoutMs: number): Cl
     given.localDataCenter = localDataCenter;
   if (username !== undefined && password !== undefined) given.credentials = { username, password };
   if (ssl !== undefined && ssl !== false) given.sslOptions = ssl === true ? {} : ssl;
-  return new cassandra.Client(given);
+  return steadyControl(new cassandra.Client(given));
 }

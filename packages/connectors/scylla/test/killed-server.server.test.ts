@@ -67,7 +67,7 @@ async function retried<R>(attempt: () => Promise<R>): Promise<R> {
     try {
       return await attempt();
     } catch (error) {
-      if (tries === 100) throw error;
+      if (tries === 300) throw error;
       await elapsed(300);
     }
 }

@@ -1,4 +1,5 @@
 import cassandra, { type Client } from "cassandra-driver";
+import { steadyControl } from "../src/steady-control.js";
 
 /** Where the testbed's server is. */
 export function contactPoints(): string[] {
@@ -22,12 +23,14 @@ export interface Login {
 
 /** A client that is not ours, with the keyspace of the tests made. */
 export async function rawClient(points: readonly string[] = contactPoints(), login?: Login): Promise<Client> {
-  const client = new cassandra.Client({
-    contactPoints: [...points],
-    localDataCenter: "datacenter1",
-    policies: { reconnection: new cassandra.policies.reconnection.ConstantReconnectionPolicy(200) },
-    ...(login === undefined ? {} : { credentials: { ...login } }),
-  });
+  const client = steadyControl(
+    new cassandra.Client({
+      contactPoints: [...points],
+      localDataCenter: "datacenter1",
+      policies: { reconnection: new cassandra.policies.reconnection.ConstantReconnectionPolicy(200) },
+      ...(login === undefined ? {} : { credentials: { ...login } }),
+    }),
+  );
   await client.connect();
   await client.execute(
     `CREATE KEYSPACE IF NOT EXISTS ${KEYSPACE} WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 1}`,

@@ -1,8 +1,10 @@
+import { setTimeout as elapsed } from "node:timers/promises";
 import { type DeadLetter, from, type Logger, memoryCheckpoints, topology } from "@millrace/core";
 import { testContext, testSink } from "@millrace/core/testing";
 import cassandra from "cassandra-driver";
 import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 import { type ScyllaSinkOptions, scyllaLookup, scyllaSink, scyllaSource, timeVersion } from "../src/index.js";
+import { Gateway } from "./gateway.js";
 import { contactPoints, freshTable, KEYSPACE, rawClient, rowsOf } from "./tables.js";
 import { writeOnce } from "./write.js";
 
@@ -359,4 +361,31 @@ it("a scan that is stopped goes on at its checkpoint, and every row is written o
   expect(seen.length).toBe(4_000);
   expect(new Set(seen).size).toBe(4_000);
   expect((await rowsOf(client, output, "n")).length).toBe(4_000);
+});
+
+it("a client finds its server again, however long it was away, and nobody's promise is left", async () => {
+  const table = await freshTable(client, "away", ENTRIES);
+  const gateway = await Gateway.to(contactPoints()[0] as string);
+  onTestFinished(() => gateway.down());
+  const sink = scyllaSink<Entry>({ ...place, contactPoints: [gateway.point], table, row: (each) => ({ ...each }) });
+  const connection = await sink.connect(testContext());
+  onTestFinished(() => connection.close());
+  const writer = await connection.open({ topology: "t", partitions: ["0"], lease: 1 }, undefined);
+  const write = (n: number) =>
+    writer.write([{ id: "a", n, v: "v" }], {
+      signal: new AbortController().signal,
+      attempt: 1,
+      ids: [undefined],
+      keys: [undefined],
+      times: [undefined],
+      origins: [undefined],
+    });
+  for (const [n, awayMs] of [200, 1_500, 3_000].entries()) {
+    await gateway.down();
+    for (const end = Date.now() + awayMs; Date.now() < end; await elapsed(50))
+      expect(await write(n)).toMatchObject([{ class: expect.stringMatching(/transient|unknown-outcome/) }]);
+    await gateway.up();
+    await expect.poll(() => write(n), { timeout: 10_000 }).toEqual(["written"]);
+  }
+  expect((await rowsOf(client, table)).length).toBe(3);
 });
