@@ -371,6 +371,44 @@ describe("changes", () => {
     await drop();
   });
 
+  it("of more than 16 MB come in parts, and are given as one", async () => {
+    const { db, database, drop } = await testDatabase();
+    await db.createCollection("in", { changeStreamPreAndPostImages: { enabled: true } });
+    const large = Buffer.alloc(9 * 1024 * 1024, 1);
+    await db.collection<Document>("in").insertOne({ _id: 1 as never, n: 1, large });
+    const client = new MongoClient(url, { monitorCommands: true });
+    let parts = 0;
+    client.on("commandSucceeded", ({ reply }) => {
+      const { cursor } = reply as { readonly cursor?: Document };
+      for (const event of cursor?.nextBatch ?? []) if (event.splitEvent !== undefined) parts++;
+    });
+    const source = mongoChanges<string>({
+      client,
+      database,
+      collection: "in",
+      startAt: "latest",
+      maxAwaitMs: 100,
+      splitLargeEvents: true,
+      fullDocumentBeforeChange: "required",
+      decode: ({ kind, document, before }) =>
+        `${kind} ${before?.n} ${before?.large.length()} ${document?.n} ${document?.large.length()}`,
+    });
+    const connection = await source.connect(testContext());
+    const reader = await connection.open("0", undefined);
+    await reader.read();
+    await db.collection<Document>("in").updateOne({ _id: 1 as never }, { $set: { n: 2 } });
+    let batch = await reader.read();
+    while (batch?.values.length === 0) batch = await reader.read();
+    expect(batch?.values).toEqual([`update 1 ${large.length} 2 ${large.length}`]);
+    expect(parts).toBeGreaterThan(1);
+    const behind = await connection.open("0", batch?.position);
+    expect((await behind.read())?.values).toEqual([]);
+    for (const one of [reader, behind]) await one.close();
+    await connection.close();
+    await client.close();
+    await drop();
+  });
+
   it("keep their place fresh while others write elsewhere", async () => {
     const { db, database, drop } = await testDatabase();
     for (const name of ["in", "other"]) await db.createCollection(name);
