@@ -1,13 +1,13 @@
 import type { Logger } from "@millrace/core";
-import { embeddedFiles, embeddedTopic } from "../embedded/embedded-ports.js";
 import type { DataDirectory } from "./data-directory.js";
 import { INTERRUPTED_CODE, Interrupts } from "./interrupts.js";
-import { PARTITIONS, Pipeline } from "./pipeline.js";
+import { Pipeline } from "./pipeline.js";
 import { PipelineStats } from "./pipeline-stats.js";
 import { populationOf } from "./population.js";
-import { fillLog, logLength } from "./producer.js";
+import { fillLog } from "./producer.js";
 import { report } from "./report.js";
 import { bar, grouped, type Screen, spoken } from "./screen.js";
+import { systemOf } from "./system-of.js";
 import { verify } from "./verify.js";
 
 const REFRESH_MS = 100;
@@ -45,7 +45,9 @@ export async function runBounded(directory: DataDirectory, screen: Screen, score
       );
       return INTERRUPTED_CODE;
     }
-    const verdict = await verify(directory.path, directory.manifest, (what) => screen.status([what]));
+    const verdict = await verify(await systemOf(directory.path, directory.manifest), directory.manifest, (what) =>
+      screen.status([what]),
+    );
     if (directory.manifest.kind === "bounded") directory.update({ completed: true });
     screen.line(`The data lies in ${directory.path}`);
     report(screen, verdict);
@@ -77,18 +79,19 @@ function progressOn(screen: Screen, what: string, total: number): Progress {
 }
 
 async function writeLog(directory: DataDirectory, screen: Screen, signal: AbortSignal): Promise<number> {
-  const topic = embeddedTopic(embeddedFiles(directory.path), PARTITIONS);
+  const system = await systemOf(directory.path, directory.manifest);
+  const log = await system.log();
   try {
     const { manifest } = directory;
-    if (manifest.kind === "live") return await logLength(topic);
-    const there = await logLength(topic);
+    if (manifest.kind === "live") return await log.length();
+    const there = await log.length();
     if (there > 0)
       screen.line(`Resuming: ${grouped(there)} of ${grouped(manifest.events ?? 0)} messages are in the log.`);
     const progress = progressOn(screen, "writing the log", manifest.events ?? 0);
-    await fillLog(topic, manifest, populationOf(manifest), (written) => progress(written), signal);
-    return await logLength(topic);
+    await fillLog(log, manifest, populationOf(manifest), (written) => progress(written), signal);
+    return await log.length();
   } finally {
-    await topic.close();
+    await log.close();
   }
 }
 
@@ -96,9 +99,10 @@ async function writeLog(directory: DataDirectory, screen: Screen, signal: AbortS
 export function scoreHere(logger: Logger): ScoreLog {
   return async (directory, total, progress, signal) => {
     const stats = new PipelineStats();
-    const ports = await Pipeline.openPorts(directory.path, directory.manifest, { bounded: true, stats });
+    const demo = await systemOf(directory.path, directory.manifest);
+    const system = await demo.open({ bounded: true, stats });
     try {
-      const pipeline = await Pipeline.start(ports, stats, true, logger);
+      const pipeline = await Pipeline.start(system, stats, true, logger);
       const stop = (): void => void pipeline.run.stop().catch(() => {});
       signal.addEventListener("abort", stop, { once: true });
       const timer = setInterval(() => {
@@ -117,7 +121,7 @@ export function scoreHere(logger: Logger): ScoreLog {
         signal.removeEventListener("abort", stop);
       }
     } finally {
-      await ports.close();
+      await system.close();
     }
   };
 }

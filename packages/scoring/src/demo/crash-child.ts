@@ -1,6 +1,7 @@
 import type { Manifest } from "./data-directory.js";
 import { Pipeline } from "./pipeline.js";
 import { PipelineStats } from "./pipeline-stats.js";
+import { systemOf } from "./system-of.js";
 
 /** What the child says to its parent. */
 export interface ChildReport {
@@ -22,10 +23,11 @@ async function main(): Promise<void> {
   if (directory === undefined || manifest === undefined)
     throw new Error("crash-child is started by the demo, with a directory and a manifest");
   const stats = new PipelineStats();
-  const ports = await Pipeline.openPorts(directory, JSON.parse(manifest) as Manifest, { bounded: true, stats });
+  const demo = await systemOf(directory, JSON.parse(manifest) as Manifest);
+  const system = await demo.open({ bounded: true, stats });
   const warn = (message: string, fields?: object): void =>
     void process.stderr.write(`${message} ${JSON.stringify(fields ?? {})}\n`);
-  const pipeline = await Pipeline.start(ports, stats, true, { debug: () => {}, info: () => {}, warn, error: warn });
+  const pipeline = await Pipeline.start(system, stats, true, { debug: () => {}, info: () => {}, warn, error: warn });
   const tell = (): void => {
     const { checkpoints } = stats.counts();
     process.send?.({ doneBefore: pipeline.doneBefore, handled: stats.handled, checkpoints } satisfies ChildReport);
@@ -34,7 +36,7 @@ async function main(): Promise<void> {
   await pipeline.run.done;
   clearInterval(timer);
   tell();
-  await ports.close();
+  await system.close();
   process.disconnect();
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { RuntimeContext } from "@millrace/core";
@@ -10,6 +11,8 @@ export interface Manifest {
   readonly kind: "live" | "bounded";
   readonly seed: number;
   readonly citizens: number;
+  /** The run's own name on the servers; null: the data lies in files of this directory. */
+  readonly namespace: string | null;
   /** Messages the log is to hold; null in a live one. */
   readonly events: number | null;
   /** Where event time begins, ms since the epoch. */
@@ -28,6 +31,9 @@ const OURS = /^(demo\.json(\.new)?|(events|scores|facts|checkpoints|guard)\.db([
 const GUARD = /^guard\.db/;
 
 const START = Date.UTC(2025, 0, 6);
+const DAY_MS = 86_400_000;
+/** On servers events must be younger than what their stores keep (raw events: 90 days). */
+const SERVERS_START_DAYS_AGO = 60;
 
 /** The directory with a run's data, held by this process alone until {@link release}. */
 export class DataDirectory {
@@ -92,17 +98,19 @@ export class DataDirectory {
   }
 }
 
-function manifestFor({ mode, seed, citizens, events }: DemoOptions): Manifest {
+function manifestFor({ mode, seed, citizens, events, servers }: DemoOptions): Manifest {
+  const from = servers ? (Math.floor(Date.now() / DAY_MS) - SERVERS_START_DAYS_AGO) * DAY_MS : START;
   const kind = mode === "live" ? "live" : "bounded";
   return {
     format: 1,
     kind,
     seed,
     citizens,
+    namespace: servers ? `demo_${randomBytes(5).toString("hex")}` : null,
     events: events ?? null,
-    from: START,
+    from,
     legs: 0,
-    reachedAt: START,
+    reachedAt: from,
     completed: false,
   };
 }
@@ -111,13 +119,19 @@ function readManifest(path: string): Manifest {
   const manifest = JSON.parse(readFileSync(join(path, MANIFEST), "utf8")) as Manifest;
   if (manifest.format !== 1)
     throw new Error(`${path} was made by another version of the demo; give another --data, or delete it`);
-  return manifest;
+  // Older ones know of files only.
+  return { ...manifest, namespace: manifest.namespace ?? null };
 }
 
 /** The manifest that is there, if it fits what is wanted. */
 function checked(found: Manifest, wanted: Manifest, { directory, mode, events }: DemoOptions): Manifest {
   if (mode === "once" && events === undefined) return found;
   const differences = (["kind", "seed", "citizens", "events"] as const).filter((name) => found[name] !== wanted[name]);
+  const isElsewhere = (found.namespace === null) !== (wanted.namespace === null);
+  if (isElsewhere)
+    throw new Error(
+      `${directory} holds a run ${found.namespace === null ? "in files" : "on servers"} (wanted: ${wanted.namespace === null ? "in files" : "on servers"}). Give another --data, or delete it`,
+    );
   if (differences.length === 0) return found;
   const facts = differences
     .map((name) => `${name} ${found[name] ?? "unbounded"} (wanted: ${wanted[name] ?? "unbounded"})`)

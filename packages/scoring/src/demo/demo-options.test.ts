@@ -10,6 +10,7 @@ describe("parseDemoOptions", () => {
       directory: ".millrace/live",
       rate: 500,
       citizens: 2_000,
+      servers: false,
     });
   });
 
@@ -23,6 +24,7 @@ describe("parseDemoOptions", () => {
     [["--crash"], { mode: "crash", events: 200_000, directory: ".millrace/crash-200000-seed-1" }],
     [["--crash", "--events", "100", "--data", "here"], { mode: "crash", events: 100, directory: "here" }],
     [["--once", "--data", "here"], { mode: "once", events: undefined, directory: "here" }],
+    [["--servers", "--once", "--events", "9"], { servers: true, directory: ".millrace/servers-once-9-seed-1" }],
     [["--rate", "50", "--citizens=20"], { mode: "live", rate: 50, citizens: 20 }],
   ] as const)("understands %j", (args, expected) => {
     expect(parseDemoOptions(args)).toMatchObject(expected);

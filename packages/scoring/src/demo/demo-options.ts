@@ -12,6 +12,8 @@ export interface DemoOptions {
   /** Messages published a second, live. */
   readonly rate: number;
   readonly citizens: number;
+  /** The data lies on servers, not in files. */
+  readonly servers: boolean;
 }
 
 const DEFAULT_EVENTS = 200_000;
@@ -25,14 +27,20 @@ export const HELP: string = `Millrace scoring demo: a SIMULATED social-credit sy
   npm run demo -- --events 200000 --once       score a log of 200,000 messages, then compare every store with the oracle
   npm run demo -- --events 200000 --crash      the same, while the pipeline is killed with SIGKILL at random moments
 
+  npm run demo -- --servers ...                any of these on servers: Kafka, MongoDB, Cassandra, InfluxDB
+                                               (npm run testbed -- up kafka mongo cassandra influx
+                                               eval "$(npm run --silent testbed -- env)")
+
 Options
   --once          a bounded run; exit code 0 only when every store equals the oracle
   --crash         a bounded run whose pipeline process is killed at least 10 times and started again
   --events N      messages in the log of a bounded run (default ${DEFAULT_EVENTS}); implies --once
+  --servers       on servers, under names of this run alone; addresses come from the environment
   --rate N        messages a second, live (default 500)
   --citizens N    how many simulated citizens there are (default 2000)
   --seed N        what happens depends on this only (default 1)
-  --data DIR      where the data lies (default .millrace/live, .millrace/once-N-seed-S, .millrace/crash-N-seed-S)
+  --data DIR      where the data lies (default .millrace/live, .millrace/once-N-seed-S, .millrace/crash-N-seed-S,
+                  with servers- before the last part)
   --help          this text
 
 A live run in DIR can be checked afterwards: npm run demo -- --once --data DIR`;
@@ -53,13 +61,16 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions | undefin
     throw new UsageError("--rate is for live runs; a bounded run goes as fast as it can");
   const checksGivenData = mode === "once" && events === undefined && values.data !== undefined;
   const count = mode === "live" || checksGivenData ? undefined : (events ?? DEFAULT_EVENTS);
+  const servers = values.servers === true;
+  const run = mode === "live" ? "live" : `${mode}-${count}-seed-${seed}`;
   return {
     mode,
     seed,
     events: count,
-    directory: values.data ?? join(".millrace", mode === "live" ? "live" : `${mode}-${count}-seed-${seed}`),
+    directory: values.data ?? join(".millrace", `${servers ? "servers-" : ""}${run}`),
     rate: wholeNumber("--rate", values.rate, 1, MAX_RATE) ?? 500,
     citizens: wholeNumber("--citizens", values.citizens, 10, MAX_CITIZENS) ?? 2_000,
+    servers,
   };
 }
 
@@ -72,7 +83,7 @@ function parsed(args: readonly string[]): ReturnType<typeof parseArguments> {
 }
 
 function parseArguments(args: readonly string[]): {
-  readonly values: Partial<Record<"once" | "crash" | "help", boolean>> &
+  readonly values: Partial<Record<"once" | "crash" | "servers" | "help", boolean>> &
     Partial<Record<"events" | "rate" | "citizens" | "seed" | "data", string>>;
 } {
   return parseArgs({
@@ -80,6 +91,7 @@ function parseArguments(args: readonly string[]): {
     options: {
       once: { type: "boolean" },
       crash: { type: "boolean" },
+      servers: { type: "boolean" },
       help: { type: "boolean", short: "h" },
       events: { type: "string" },
       rate: { type: "string" },

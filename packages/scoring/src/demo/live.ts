@@ -5,8 +5,9 @@ import { Interrupts } from "./interrupts.js";
 import { Pipeline } from "./pipeline.js";
 import { type PipelineCounts, PipelineStats } from "./pipeline-stats.js";
 import { populationOf } from "./population.js";
-import { LiveProducer, logLength } from "./producer.js";
+import { LiveProducer } from "./producer.js";
 import { grouped, type Screen, spoken } from "./screen.js";
+import { systemOf } from "./system-of.js";
 
 const REFRESH_MS = 250;
 const DRAIN_MS = 60_000;
@@ -20,11 +21,12 @@ export async function runLive(
 ): Promise<number> {
   const interrupts = new Interrupts();
   const stats = new PipelineStats();
-  const ports = await Pipeline.openPorts(directory.path, directory.manifest, { bounded: false, stats });
+  const demo = await systemOf(directory.path, directory.manifest);
+  const system = await demo.open({ bounded: false, stats });
   try {
-    const lengthBefore = await logLength(ports.topic);
-    const pipeline = await Pipeline.start(ports, stats, false, logger);
-    const producer = new LiveProducer(ports.topic, directory, populationOf(directory.manifest), options.rate);
+    const lengthBefore = await system.log.length();
+    const pipeline = await Pipeline.start(system, stats, false, logger);
+    const producer = new LiveProducer(system.log, directory, populationOf(directory.manifest), options.rate);
     if (lengthBefore > 0)
       screen.line(
         `Resuming: ${grouped(lengthBefore)} messages in the log, ${grouped(lengthBefore - pipeline.doneBefore)} of them still to be scored.`,
@@ -54,7 +56,7 @@ export async function runLive(
     return 0;
   } finally {
     interrupts.close();
-    await ports.close();
+    await system.close();
   }
 }
 
@@ -124,7 +126,13 @@ class LiveView {
   #tierText(): string {
     if (performance.now() - this.#tiersAt > 1_000) {
       this.#tiersAt = performance.now();
-      this.#tiers = [...this.#pipeline.ports.tiers()].map(([tier, count]) => `${tier} ${grouped(count)}`).join(", ");
+      // Shown when it is known: the line does not wait for it.
+      this.#pipeline.system.tiers().then(
+        (tiers) => {
+          this.#tiers = [...tiers].map(([tier, count]) => `${tier} ${grouped(count)}`).join(", ");
+        },
+        () => {},
+      );
     }
     return this.#tiers;
   }

@@ -1,4 +1,4 @@
-import { type Logger, StreamError } from "@millrace/core";
+import { type Logger, StreamError, WriteError } from "@millrace/core";
 import { runBounded, scoreHere } from "./bounded.js";
 import { scoreWithCrashes } from "./crash.js";
 import { DataDirectory } from "./data-directory.js";
@@ -28,7 +28,11 @@ async function demonstrate(options: DemoOptions, screen: Screen): Promise<number
   screen.line("Millrace scoring demo. A SIMULATION: all citizens and all events are invented.");
   const directory = await DataDirectory.open(options);
   try {
-    screen.line(`Data: ${directory.path} (seed ${directory.manifest.seed}, ${directory.manifest.citizens} citizens)`);
+    const { namespace } = directory.manifest;
+    const onServers = namespace === null ? "" : `, on servers as ${namespace}`;
+    screen.line(
+      `Data: ${directory.path} (seed ${directory.manifest.seed}, ${directory.manifest.citizens} citizens${onServers})`,
+    );
     const logger = loggerOn(screen);
     if (options.mode === "live") return await runLive(options, directory, screen, logger);
     return await runBounded(directory, screen, options.mode === "crash" ? scoreWithCrashes(screen) : scoreHere(logger));
@@ -47,6 +51,7 @@ function loggerOn(screen: Screen): Logger {
 function explained(error: unknown): string {
   if (error instanceof UsageError) return `${error.message}\n\nnpm run demo -- --help says what there is.`;
   if (error instanceof StreamError) return error.message;
+  if (error instanceof WriteError) return `${error.code}: ${error.message}`;
   if (error instanceof Error)
     return error.message.startsWith("E_") || !("code" in error) ? error.message : (error.stack ?? error.message);
   return String(error);

@@ -1,39 +1,34 @@
 import type { OutMessage } from "@millrace/core";
-import type { SqliteTopic } from "@millrace/sqlite";
 import { type GeneratedMessage, generateMessages } from "../generator/generator.js";
 import type { SyntheticCitizen } from "../generator/synthetic-citizens.js";
 import type { DataDirectory, Manifest } from "./data-directory.js";
+import type { EventLog } from "./event-log.js";
 
 const APPEND_SIZE = 2_000;
 /** Says when a message was really published: event time runs by itself. */
 export const SENT_HEADER = "sent";
 
-/** How many messages the topic holds. */
-export async function logLength(topic: SqliteTopic): Promise<number> {
-  const { partitions } = await topic.describe();
-  return partitions.reduce((sum, { next }) => sum + Number(next), 0);
-}
-
 /**
- * Writes the log of a bounded run. What is there already is the beginning of the same log, because each append is all or nothing
- * and the generator says the same again: it goes on behind it.
+ * Writes the log of a bounded run. What is there already is the beginning of the same log, because the generator says the same again:
+ * it goes on behind it. (On servers an append that was cut off may have written some partitions only: then the log has a few others of
+ * the invented events. The oracle reads the log as it is.)
  */
 export async function fillLog(
-  topic: SqliteTopic,
+  log: EventLog,
   { seed, from, events }: Manifest,
   citizens: readonly SyntheticCitizen[],
   onProgress: (written: number, of: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const total = events ?? 0;
-  const there = await logLength(topic);
+  const there = await log.length();
   let written = 0;
   let batch: OutMessage[] = [];
   if (there >= total) return;
   for (const message of generateMessages({ seed, citizens, from })) {
     if (written++ >= there) batch.push(outMessage(message));
     if (batch.length < APPEND_SIZE && written < total) continue;
-    if (batch.length > 0) await topic.append(batch);
+    if (batch.length > 0) await log.append(batch);
     batch = [];
     onProgress(written, total);
     if (written === total || signal.aborted) return;
@@ -53,7 +48,7 @@ const SAVE_EVERY_MS = 1_000;
 
 /** Publishes events at a steady rate, as if they happened now; event time runs faster than the clock. */
 export class LiveProducer {
-  readonly #topic: SqliteTopic;
+  readonly #log: EventLog;
   readonly #directory: DataDirectory;
   readonly #messages: Iterator<GeneratedMessage>;
   readonly #rate: number;
@@ -64,9 +59,9 @@ export class LiveProducer {
   /** Event time of the newest message. */
   eventTime: number;
 
-  constructor(topic: SqliteTopic, directory: DataDirectory, citizens: readonly SyntheticCitizen[], rate: number) {
+  constructor(log: EventLog, directory: DataDirectory, citizens: readonly SyntheticCitizen[], rate: number) {
     const { seed, legs, reachedAt, from } = directory.manifest;
-    this.#topic = topic;
+    this.#log = log;
     this.#directory = directory;
     this.#rate = rate;
     this.eventTime = legs === 0 ? from : reachedAt + LEG_GAP_MS;
@@ -103,7 +98,7 @@ export class LiveProducer {
       batch.push({ ...outMessage(message), headers });
       this.eventTime = message.publishedAt;
     }
-    await this.#topic.append(batch);
+    await this.#log.append(batch);
     this.published += count;
   }
 

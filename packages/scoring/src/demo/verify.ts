@@ -1,11 +1,11 @@
-import { EmbeddedContents } from "../embedded/embedded-contents.js";
-import { embeddedFiles, embeddedTopic, receive } from "../embedded/embedded-ports.js";
+import { receive } from "../embedded/embedded-ports.js";
 import { areEqual, compareStores, type StoreComparison } from "../oracle/compare-stores.js";
 import { type ReferenceCounts, ReferenceScorer } from "../oracle/reference-scorer.js";
 import { DEFAULT_CONFIGURATION } from "../rules/default-configuration.js";
 import { DEFAULT_RULES } from "../rules/default-rules.js";
 import { compileRuleSet } from "../rules/rule-set.js";
 import type { Manifest } from "./data-directory.js";
+import type { DemoSystem } from "./demo-system.js";
 import { populationOf } from "./population.js";
 
 /** What the comparison found. */
@@ -19,15 +19,14 @@ export interface Verdict {
 const MAX_OUT_OF_ORDERNESS_MS = 300_000;
 const ALLOWED_LATENESS_MS = 900_000;
 
-/** Reads the log again with the reference scorer, and compares every store in the directory with what it says. */
+/** Reads the log again with the reference scorer, and compares every store with what it says. */
 export async function verify(
-  directory: string,
+  system: DemoSystem,
   manifest: Manifest,
   onProgress: (what: string) => void,
 ): Promise<Verdict> {
-  const files = embeddedFiles(directory);
-  const topic = embeddedTopic(files, undefined);
-  const contents = new EmbeddedContents(files.scores, files.facts);
+  const log = await system.log();
+  const contents = await system.contents();
   let counts: ReferenceCounts | undefined;
   try {
     const profiles = populationOf(manifest).map(({ profile }) => profile);
@@ -42,7 +41,7 @@ export async function verify(
           allowedLatenessMs: ALLOWED_LATENESS_MS,
         };
         const scorer = new ReferenceScorer(options, emit);
-        for await (const message of topic.messages()) {
+        for await (const message of log.messages()) {
           scorer.read(receive(message));
           if (scorer.counts.messages % 5_000 === 0) onProgress(`oracle: ${scorer.counts.messages} messages`);
         }
@@ -54,7 +53,7 @@ export async function verify(
     );
     return { equal: areEqual(stores), stores, counts: counts as ReferenceCounts };
   } finally {
-    contents.close();
-    await topic.close();
+    await contents.close();
+    await log.close();
   }
 }

@@ -1,0 +1,33 @@
+import type { CheckpointStore } from "@millrace/core";
+import type { ScoringPorts } from "../ports/scoring-ports.js";
+import type { StoreContents } from "../ports/store-contents.js";
+import type { EventLog } from "./event-log.js";
+import type { PipelineStats } from "./pipeline-stats.js";
+
+/** The systems of a run, opened for a pipeline. */
+export interface OpenSystem {
+  readonly ports: ScoringPorts;
+  readonly log: EventLog;
+  readonly checkpoints: CheckpointStore;
+  /** How many messages are behind the committed positions. */
+  committed(): Promise<number>;
+  /** How many citizens are in each tier. */
+  tiers(): Promise<ReadonlyMap<string, number>>;
+  close(): Promise<void>;
+}
+
+/** What a pipeline needs of its system. */
+export interface OpenFor {
+  /** To the end of what the log holds. */
+  readonly bounded: boolean;
+  readonly stats: PipelineStats;
+}
+
+/** Where a run's data lies: in files, or on servers. */
+export interface DemoSystem {
+  /** Made if it is not there. */
+  log(): Promise<EventLog>;
+  open(about: OpenFor): Promise<OpenSystem>;
+  /** Everything there is, to be compared. */
+  contents(): Promise<StoreContents & { close(): Promise<void> | void }>;
+}
