@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as elapsed } from "node:timers/promises";
 import { from, topology } from "@millrace/core";
-import { sinkChecks, sourceChecks, testContext, testSink } from "@millrace/core/testing";
+import { sinkChecks, sourceChecks, testContext, testSink, virtualClock } from "@millrace/core/testing";
 import type { Document } from "mongodb";
 import { afterAll, describe, expect, it } from "vitest";
 import { mongoChanges, mongoCheckpoints, mongoSink, mongoSource } from "../src/index.js";
@@ -409,6 +409,30 @@ describe("faults that the server is told to make", () => {
     expect([1, 2]).toContain(newest);
     await connection.commit("t", number, delta(3));
     expect(await connection.latestEpoch("t", number)).toBe(3);
+    await connection.close();
+    await at.drop();
+  });
+
+  it("a lease is renewed while a commit takes its time", async () => {
+    const at = await testDatabase(url);
+    const clock = virtualClock();
+    const store = mongoCheckpoints({ url, database: at.database, options: { appName: "slow" } });
+    const connection = await store.connect(testContext({ clock }));
+    const { number } = await connection.lease("t");
+    const tasks = at.db.collection<{ _id: string; renewedMs: number }>("millrace_checkpoints");
+    const renewedMs = async (): Promise<number> => (await tasks.findOne({ _id: "t" }))?.renewedMs ?? -1;
+    const began = await renewedMs();
+    await fail(at, "slow", { failCommands: ["insert"], blockConnection: true, blockTimeMS: 4_000 });
+    let committed = false;
+    const commit = connection
+      .commit("t", number, { ...delta(1), changes: [["s", Buffer.from("k"), Buffer.from("v")]] })
+      .then(() => {
+        committed = true;
+      });
+    await clock.advance("5s");
+    while ((await renewedMs()) === began) await elapsed(20);
+    expect([(await renewedMs()) - began, committed]).toEqual([5_000, false]);
+    await commit;
     await connection.close();
     await at.drop();
   });

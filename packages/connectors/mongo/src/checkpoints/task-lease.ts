@@ -235,13 +235,13 @@ export class TaskLease {
   #renewLater(): void {
     const { clock, tasks } = this.#parts;
     this.#cancelRenewal = clock.schedule(clock.now() + RENEW_MS, () => {
-      const renewal = this.#inTurn(async () => {
-        if (this.#over) return;
+      // Beside a commit: one that takes long must not cost the lease.
+      const renewal = async (): Promise<void> => {
         const { matchedCount } = await tasks.updateOne(this.#held(), { $set: { renewedMs: clock.now() } });
-        if (matchedCount === 0) await this.#lost();
-      });
+        if (matchedCount === 0 && !this.#over) await this.#lost();
+      };
       // The next commit hears of it.
-      void renewal
+      void renewal()
         .catch(() => {})
         .then(() => {
           if (!this.#over) this.#renewLater();
