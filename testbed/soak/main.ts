@@ -27,11 +27,11 @@ const MAX_GROWTH_MIB = 8;
 
 // Ports and data of its own, read when the servers are described.
 const own = {
-  KAFKA_PORT: 39_092,
-  CASS_PORT: 39_042,
-  CASS_STORAGE_PORT: 37_000,
-  INFLUX_PORT: 38_086,
-  MONGO_PORT: 37_017,
+  KAFKA_PORT: 25_092,
+  CASS_PORT: 25_042,
+  CASS_STORAGE_PORT: 25_700,
+  INFLUX_PORT: 25_086,
+  MONGO_PORT: 25_017,
 };
 for (const [name, port] of Object.entries(own)) process.env[name] ??= String(port);
 process.env.TESTBED_RUN ??= join(tmpdir(), "millrace-soak");
@@ -44,26 +44,29 @@ const say = (line: string): void => console.log(`${Math.round((Date.now() - bega
 const kills = new Map<string, number>();
 let restarts = 0;
 
-for (const server of servers) {
-  await server.build(() => {});
-  await start(server, () => {});
-  say(`${server.name} is up`);
+/** Starts the servers. Where everything is in them is named after the moment, so that two soaks do not mix. */
+async function open(): Promise<SoakPlace> {
+  for (const server of servers) {
+    await server.build(() => {});
+    await start(server, () => {});
+    say(`${server.name} is up`);
+  }
+  const env = Object.assign({}, ...servers.map((server) => server.env())) as Readonly<Record<string, string>>;
+  const run = Date.now().toString(36);
+  return {
+    brokers: (env.KAFKA_BROKERS ?? "").split(","),
+    topic: `soak-${run}`,
+    mongo: { url: env.MONGO_URL ?? "", database: `soak_${run}` },
+    influx: { url: env.INFLUX_URL ?? "", token: env.INFLUX_TOKEN ?? "", org: env.INFLUX_ORG ?? "" },
+    bucket: `soak-${run}`,
+    scylla: {
+      contactPoints: (env.CASSANDRA_CONTACT_POINTS ?? "").split(","),
+      localDataCenter: env.CASSANDRA_DATACENTER ?? "datacenter1",
+    },
+    keyspace: `soak_${run}`,
+    checkpoints: join(tmpdir(), `millrace-soak-${run}.db`),
+  };
 }
-const env = Object.assign({}, ...servers.map((server) => server.env())) as Readonly<Record<string, string>>;
-const run = Date.now().toString(36);
-const place: SoakPlace = {
-  brokers: (env.KAFKA_BROKERS ?? "").split(","),
-  topic: `soak-${run}`,
-  mongo: { url: env.MONGO_URL ?? "", database: `soak_${run}` },
-  influx: { url: env.INFLUX_URL ?? "", token: env.INFLUX_TOKEN ?? "", org: env.INFLUX_ORG ?? "" },
-  bucket: `soak-${run}`,
-  scylla: {
-    contactPoints: (env.CASSANDRA_CONTACT_POINTS ?? "").split(","),
-    localDataCenter: env.CASSANDRA_DATACENTER ?? "datacenter1",
-  },
-  keyspace: `soak_${run}`,
-  checkpoints: join(tmpdir(), `millrace-soak-${run}.db`),
-};
 
 /** As a supervisor does: a run that fails is started again, from its checkpoint. */
 async function supervised(begin: () => Run, over: () => boolean): Promise<{ stop(): Promise<void> }> {
@@ -100,35 +103,43 @@ async function killInTurns(until: number): Promise<void> {
   }
 }
 
-await prepare(place);
-const heap = new HeapWatch();
-const producing = new AbortController();
-const producer = startProducer(place, Number(values.rate), producing.signal);
-let over = false;
-const pipeline = await supervised(
-  () => startPipeline(place),
-  () => over,
-);
-await killInTurns(began + minutes * 60_000);
-producing.abort();
-const produced = await producer.done;
-say(`the producer has ended: ${produced.status}`);
-heap.stop();
-over = true;
-await pipeline.stop();
-await startPipeline(place, "latest").done;
-const stores = await recount(place);
-const { second, last } = heap.quarters;
-const flat = last - second < MAX_GROWTH_MIB;
-const equal = stores.every(({ different, expected }) => different === 0 && expected > 0);
-const text = report(stores);
-console.log(text);
-if (values.report !== undefined) writeFileSync(values.report, text);
-for (const server of servers) await wipe(server);
-rmSync(place.checkpoints, { force: true });
-process.exitCode = equal && flat ? 0 : 1;
+/** The whole soak; true: every store is equal and the heap is flat. */
+async function soak(place: SoakPlace): Promise<boolean> {
+  await prepare(place);
+  const heap = new HeapWatch();
+  const producing = new AbortController();
+  const producer = startProducer(place, Number(values.rate), producing.signal);
+  let over = false;
+  const pipeline = await supervised(
+    () => startPipeline(place),
+    () => over,
+  );
+  await killInTurns(Date.now() + minutes * 60_000);
+  producing.abort();
+  say(`the producer has ended: ${(await producer.done).status}`);
+  heap.stop();
+  over = true;
+  await pipeline.stop();
+  await startPipeline(place, "latest").done;
+  const stores = await recount(place);
+  const { second, last } = heap.quarters;
+  const flat = last - second < MAX_GROWTH_MIB;
+  const equal = stores.every(({ different, expected }) => different === 0 && expected > 0);
+  const text = report(stores, { second, last, flat, equal });
+  console.log(text);
+  if (values.report !== undefined) writeFileSync(values.report, text);
+  rmSync(place.checkpoints, { force: true });
+  return equal && flat;
+}
 
-function report(all: readonly Recount[]): string {
+interface Verdict {
+  readonly second: number;
+  readonly last: number;
+  readonly flat: boolean;
+  readonly equal: boolean;
+}
+
+function report(all: readonly Recount[], { second, last, flat, equal }: Verdict): string {
   return [
     "# Soak",
     "",
@@ -143,4 +154,10 @@ function report(all: readonly Recount[]): string {
     equal ? "EQUAL: every store holds what the topic says." : "**NOT EQUAL**",
     "",
   ].join("\n");
+}
+
+try {
+  process.exitCode = (await soak(await open())) ? 0 : 1;
+} finally {
+  for (const server of servers) await wipe(server);
 }
