@@ -72,6 +72,7 @@ export function buildClient(connection: ScyllaConnection, timeoutMs: number): Cl
   if (localDataCenter !== undefined && options?.policies?.loadBalancing !== undefined)
     given.localDataCenter = localDataCenter;
   if (username !== undefined && password !== undefined) given.credentials = { username, password };
-  if (ssl !== undefined && ssl !== false) given.sslOptions = ssl === true ? {} : ssl;
+  // The driver itself takes any certificate.
+  if (ssl !== undefined && ssl !== false) given.sslOptions = { rejectUnauthorized: true, ...(ssl === true ? {} : ssl) };
   return steadyControl(new cassandra.Client(given));
 }

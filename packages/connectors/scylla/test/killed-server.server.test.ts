@@ -255,7 +255,7 @@ it("claims under kills: every event is applied, and none twice", async () => {
   for (const worker of workers) await worker.close();
 }, 240_000);
 
-it("holds no more than 64 MB while the server, or a sink behind a scan, stalls in front of a million values", async () => {
+it("holds no more than 40 MB while the server, or a sink behind a scan, stalls in front of a million values", async () => {
   const table = await retried(() =>
     freshTable(client, "million", "owner text, n int, text text, PRIMARY KEY (owner, n)"),
   );
@@ -270,8 +270,9 @@ it("holds no more than 64 MB while the server, or a sink behind a scan, stalls i
   const report = JSON.parse(program.output.slice(program.output.lastIndexOf("{"))) as Record<string, number>;
   console.log(`grown by ${report.writing} MB while writing, ${report.reading} MB while reading`);
   expect(report).toMatchObject({ whileStalled: 0, came: count });
-  expect(report.writing).toBeLessThan(64);
-  expect(report.reading).toBeLessThan(64);
+  // What is kept of every batch would be 57 MB in the end.
+  expect(report.writing).toBeLessThan(40);
+  expect(report.reading).toBeLessThan(40);
 }, 400_000);
 
 /** The suites as a whole run on the testbed's server; here only what needs a kill. */
