@@ -101,6 +101,7 @@ async function killInTurns(until: number): Promise<void> {
     await start(server, () => {});
     say(`${server.name} was killed and is back after ${((Date.now() - away) / 1_000).toFixed(1)} s`);
   }
+  await sleep(Math.max(0, until - Date.now()));
 }
 
 /** The whole soak; true: every store is equal and the heap is flat. */
