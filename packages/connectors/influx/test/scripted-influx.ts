@@ -32,7 +32,7 @@ export interface Seen {
 export class ScriptedInflux {
   readonly seen: Seen[] = [];
   /** line → how often it was stored */
-  readonly stored = new Map<string, number>();
+  readonly stored: Map<string, number> = new Map();
   readonly script: Answer[] = [];
   /** What a body gets when the script is over; undefined: 204. */
   rules: (lines: readonly string[]) => Answer | undefined = () => undefined;
