@@ -57,9 +57,13 @@ it("what was acknowledged is there when the server is killed while a topology wr
     .to(read)
     .start();
   let failed: unknown;
+  const giveUpAt = Date.now() + 150_000;
   const until = async (done: () => boolean): Promise<void> => {
     while (!done()) {
       if (failed !== undefined) throw failed;
+      // In words, instead of the runner's deadline.
+      if (Date.now() > giveUpAt)
+        throw new Error(`after 150 s: ${emitted} values emitted, ${new Set(read.values).size} of ${count} read`);
       await elapsed(20);
     }
   };
