@@ -1,4 +1,5 @@
 import type { CheckpointStore } from "@millrace/core";
+import type { Relationship } from "../ports/relationship.js";
 import type { ScoringPorts } from "../ports/scoring-ports.js";
 import type { StoreContents } from "../ports/store-contents.js";
 import type { EventLog } from "./event-log.js";
@@ -29,5 +30,14 @@ export interface DemoSystem {
   log(): Promise<EventLog>;
   open(about: OpenFor): Promise<OpenSystem>;
   /** Everything there is, to be compared. */
-  contents(): Promise<StoreContents & { close(): Promise<void> | void }>;
+  contents(): Promise<SystemContents>;
+  /** What is to be said about it before a run; undefined: nothing. */
+  readonly remark?: string;
+}
+
+/** Reads whole stores. */
+export interface SystemContents extends StoreContents {
+  /** All edges of the social graph, where there is one. */
+  graph?(): AsyncIterable<Relationship> | undefined;
+  close(): Promise<void> | void;
 }

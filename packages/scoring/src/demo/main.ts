@@ -5,6 +5,7 @@ import { DataDirectory } from "./data-directory.js";
 import { type DemoOptions, HELP, parseDemoOptions, UsageError } from "./demo-options.js";
 import { runLive } from "./live.js";
 import { Screen } from "./screen.js";
+import { systemOf } from "./system-of.js";
 
 const USAGE_CODE = 2;
 
@@ -33,6 +34,8 @@ async function demonstrate(options: DemoOptions, screen: Screen): Promise<number
     screen.line(
       `Data: ${directory.path} (seed ${directory.manifest.seed}, ${directory.manifest.citizens} citizens${onServers})`,
     );
+    const { remark } = await systemOf(directory.path, directory.manifest);
+    if (remark !== undefined) screen.line(remark);
     const logger = loggerOn(screen);
     if (options.mode === "live") return await runLive(options, directory, screen, logger);
     return await runBounded(directory, screen, options.mode === "crash" ? scoreWithCrashes(screen) : scoreHere(logger));

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { sqliteCheckpoints } from "@millrace/sqlite";
-import type { StoreContents } from "../ports/store-contents.js";
 import { DEFAULT_CONFIGURATION } from "../rules/default-configuration.js";
 import { DEFAULT_RULES } from "../rules/default-rules.js";
 import { KafkaEventLog } from "../servers/kafka-event-log.js";
@@ -8,7 +7,7 @@ import { type ServerConnections, type ServerNames, serverNames } from "../server
 import { ServerPorts, type ServerPortsOptions } from "../servers/server-ports.js";
 import { serversFromEnvironment } from "../servers/servers-from-environment.js";
 import type { Manifest } from "./data-directory.js";
-import type { DemoSystem, OpenFor, OpenSystem } from "./demo-system.js";
+import type { DemoSystem, OpenFor, OpenSystem, SystemContents } from "./demo-system.js";
 import type { EventLog } from "./event-log.js";
 import { PARTITIONS } from "./pipeline.js";
 import { populationOf } from "./population.js";
@@ -68,8 +67,15 @@ export class ServerSystem implements DemoSystem {
     };
   }
 
-  async contents(): Promise<StoreContents & { close(): Promise<void> }> {
+  /** Which graph it is: a stand-in must never be taken for Dgraph. */
+  get remark(): string {
+    const { dgraph, dgraphIsStandIn } = this.#servers;
+    if (dgraph === undefined) return "Social graph: none (DGRAPH_URL, or npm run testbed -- up dgraph for a stand-in)";
+    return `Social graph: ${dgraphIsStandIn === true ? "a stand-in of ours on Dgraph's service, NOT Dgraph" : "Dgraph"}`;
+  }
+
+  async contents(): Promise<SystemContents> {
     const ports = await ServerPorts.open(this.#options);
-    return { rows: (name) => ports.contents.rows(name), close: () => ports.close() };
+    return { rows: (name) => ports.contents.rows(name), graph: () => ports.graph(), close: () => ports.close() };
   }
 }

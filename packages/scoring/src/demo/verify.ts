@@ -1,4 +1,5 @@
 import { receive } from "../embedded/embedded-ports.js";
+import { RelationshipRecount } from "../oracle/compare-relationships.js";
 import { areEqual, compareStores, type StoreComparison } from "../oracle/compare-stores.js";
 import { type ReferenceCounts, ReferenceScorer } from "../oracle/reference-scorer.js";
 import { DEFAULT_CONFIGURATION } from "../rules/default-configuration.js";
@@ -31,6 +32,7 @@ export async function verify(
   try {
     const profiles = populationOf(manifest).map(({ profile }) => profile);
     const ruleSet = compileRuleSet(DEFAULT_CONFIGURATION.ruleSetVersion, DEFAULT_RULES);
+    const recount = new RelationshipRecount(profiles);
     const stores = await compareStores(
       async (emit) => {
         const options = {
@@ -40,7 +42,10 @@ export async function verify(
           maxOutOfOrdernessMs: MAX_OUT_OF_ORDERNESS_MS,
           allowedLatenessMs: ALLOWED_LATENESS_MS,
         };
-        const scorer = new ReferenceScorer(options, emit);
+        const scorer = new ReferenceScorer(options, (store, row) => {
+          recount.take(store, row);
+          emit(store, row);
+        });
         for await (const message of log.messages()) {
           scorer.read(receive(message));
           if (scorer.counts.messages % 5_000 === 0) onProgress(`oracle: ${scorer.counts.messages} messages`);
@@ -51,6 +56,8 @@ export async function verify(
       contents,
       (compared) => onProgress(`compared: ${compared} rows`),
     );
+    const graph = contents.graph?.();
+    if (graph !== undefined) stores.push(await recount.compare(graph));
     return { equal: areEqual(stores), stores, counts: counts as ReferenceCounts };
   } finally {
     await contents.close();

@@ -5,7 +5,8 @@ import type { EmitRow } from "./reference-scorer.js";
 
 /** How one store differs from what it should hold. */
 export interface StoreComparison {
-  readonly store: ContentName;
+  /** `relationships` only where there is a graph. */
+  readonly store: ContentName | "relationships";
   readonly expected: number;
   readonly actual: number;
   readonly missing: number;

@@ -4,6 +4,7 @@ import type { ScoringConfiguration } from "../rules/configuration.js";
 import type { RuleSet } from "../rules/rule-set.js";
 import type { CitizenProfile } from "./citizen-profile.js";
 import type { CitizenStore } from "./citizen-store.js";
+import type { Relationship } from "./relationship.js";
 import type { RuleState } from "./rule-state.js";
 import type { StoreName, StoreRow } from "./stores.js";
 
@@ -38,4 +39,6 @@ export interface ScoringPorts {
   /** By version. A version never changes, so a switch of rules is one change of the configuration. */
   readonly ruleSets: Lookup<string, RuleSet>;
   readonly sinks: StoreSinks;
+  /** The social graph, where there is one. */
+  readonly relationships?: Sink<Relationship>;
 }

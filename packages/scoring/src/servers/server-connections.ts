@@ -12,8 +12,10 @@ export interface ServerConnections {
     /** Copies of a new keyspace by datacenter (`{ datacenter1: 1 }`). */
     readonly replication?: Readonly<Record<string, number>>;
   };
-  /** Without it relationships go nowhere. */
+  /** The social graph. Without it relationships go nowhere. */
   readonly dgraph?: DgraphConnection;
+  /** What answers there is the repository's stand-in, not Dgraph. */
+  readonly dgraphIsStandIn?: boolean;
 }
 
 /** Where the data of a namespace lies. Two namespaces share nothing. */

@@ -6,11 +6,13 @@ import { type Db, MongoClient } from "mongodb";
 import type { NewCitizen } from "../embedded/embedded-citizens.js";
 import { EVENTS_TOPIC, receive } from "../embedded/embedded-ports.js";
 import type { CitizenStore } from "../ports/citizen-store.js";
+import type { Relationship } from "../ports/relationship.js";
 import type { RuleState } from "../ports/rule-state.js";
 import type { ScoringPorts, StoreSinks } from "../ports/scoring-ports.js";
 import type { StoreContents } from "../ports/store-contents.js";
 import type { ScoringConfiguration } from "../rules/configuration.js";
 import type { RuleDefinition } from "../rules/rule.js";
+import { ensureGraph, relationshipRows, relationshipSink } from "./dgraph-relationships.js";
 import { INFLUX_STORES } from "./influx-points.js";
 import { ensureBuckets, type InfluxRetention, influxStoreSink } from "./influx-stores.js";
 import { KafkaLog } from "./kafka-log.js";
@@ -84,10 +86,12 @@ export class ServerPorts implements ScoringPorts, AsyncDisposable {
   readonly configuration: ScoringPorts["configuration"];
   readonly ruleSets: ScoringPorts["ruleSets"];
   readonly sinks: ScoringPorts["sinks"];
+  readonly relationships?: Sink<Relationship>;
   /** Reads the topics. */
   readonly log: KafkaLog;
   /** Reads the stores. */
   readonly contents: StoreContents;
+  readonly #options: ServerPortsOptions;
   readonly #parts: Parts;
   readonly #people: MongoCitizens;
 
@@ -95,6 +99,7 @@ export class ServerPorts implements ScoringPorts, AsyncDisposable {
     const { servers } = options;
     const { names, db, log, ruleState, watch } = parts;
     this.names = names;
+    this.#options = options;
     this.#parts = parts;
     this.log = log;
     this.ruleState = ruleState;
@@ -106,6 +111,7 @@ export class ServerPorts implements ScoringPorts, AsyncDisposable {
     this.configuration = this.rulebook.configurationLookup();
     this.ruleSets = this.rulebook.ruleSetLookup();
     this.sinks = sinksOf(servers, names);
+    if (servers.dgraph !== undefined) this.relationships = relationshipSink(servers.dgraph, options.namespace);
     this.contents = new ServerContents(servers, names, this.#people, log);
   }
 
@@ -131,6 +137,7 @@ export class ServerPorts implements ScoringPorts, AsyncDisposable {
         derivedMetrics: retention?.derivedMetrics ?? YEARS_5,
       });
       await ensureTopics(servers.kafka, names, options.partitions ?? PARTITIONS, options.replicas ?? 1);
+      if (servers.dgraph !== undefined) await ensureGraph(servers.dgraph, options.namespace);
       const log = await KafkaLog.open(servers.kafka);
       opened.push(() => log.close());
       const context = runtimeContext();
@@ -143,6 +150,12 @@ export class ServerPorts implements ScoringPorts, AsyncDisposable {
       for (const close of opened.reverse()) await close().catch(() => {});
       throw error;
     }
+  }
+
+  /** All edges of the social graph; undefined where there is none. */
+  graph(): AsyncIterable<Relationship> | undefined {
+    const { servers, namespace } = this.#options;
+    return servers.dgraph && relationshipRows(servers.dgraph, namespace);
   }
 
   /** How many citizens are in each tier. */

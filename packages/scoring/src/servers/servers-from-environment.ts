@@ -25,7 +25,8 @@ export function serversFromEnvironment(environment: Readonly<Record<string, stri
       .split(",")
       .map((part) => part.trim());
   const datacenter = environment.CASSANDRA_DATACENTER;
-  const graph = environment.DGRAPH_URL ?? environment.DGRAPH_STAND_IN_URL;
+  const dgraph = environment.DGRAPH_URL ?? "";
+  const graph = dgraph === "" ? (environment.DGRAPH_STAND_IN_URL ?? "") : dgraph;
   return {
     kafka: { brokers: list("KAFKA_BROKERS") },
     mongo: { url: of("MONGO_URL") },
@@ -35,6 +36,6 @@ export function serversFromEnvironment(environment: Readonly<Record<string, stri
       ...(datacenter === undefined ? {} : { localDataCenter: datacenter }),
       replication: { [datacenter ?? "datacenter1"]: 1 },
     },
-    ...(graph === undefined || graph === "" ? {} : { dgraph: { url: graph } }),
+    ...(graph === "" ? {} : { dgraph: { url: graph }, dgraphIsStandIn: dgraph === "" }),
   };
 }

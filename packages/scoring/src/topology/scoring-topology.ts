@@ -19,6 +19,7 @@ import type { ScoringConfiguration } from "../rules/configuration.js";
 import type { RuleSet } from "../rules/rule-set.js";
 import { activityAggregate } from "./activity.js";
 import type { DecidedEvent } from "./decided-event.js";
+import { relationshipsTo } from "./relationships.js";
 import { releasingSource } from "./releasing-source.js";
 import {
   activityRow,
@@ -133,6 +134,9 @@ export function scoringTopology(ports: ScoringPorts, given: ScoringOptions = {})
     counted.flatMap(historyRows).to(sinks.history),
     summed(activityWindow(profiled, "hourly", 1, ports, options)).to(sinks.hourly),
     summed(activityWindow(profiled, "rollingDay", 24, ports, options)).to(sinks.rollingDay),
+    ...(ports.relationships === undefined
+      ? []
+      : [relationshipsTo(ports.relationships, counted, ports.profiles, RETRY)]),
   );
 }
 

@@ -1,12 +1,14 @@
 import { WriteError } from "@millrace/core";
 import { type FluxRow, flux, fluxQuery } from "@millrace/influx";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type StandIn, startStandIn } from "../../../../testbed/dgraph-stand-in/index.js";
 import type { ScoringPorts } from "../../src/ports/scoring-ports.js";
 import { aCitizen, anEvent, aRule } from "../../src/testing/samples.js";
-import { LiveScoring } from "./live-scoring.js";
+import { eventually, LiveScoring } from "./live-scoring.js";
 import { servers } from "./namespaces.js";
 
 const AT = Math.floor(Date.now() / 1_000) * 1_000 - 3_600_000;
+const DGRAPH_URL = process.env.DGRAPH_URL ?? "";
 const RULE = aRule({
   points: { clamp: [{ mul: [-1.5, { fact: "event.payload.daysLate" }] }, -20, -3] },
   multipliers: [{ when: { fact: "citizen.flags", op: "in", value: ["student"] }, factor: 0.5 }],
@@ -20,15 +22,29 @@ const LATE = anEvent({
 });
 const AGAIN = anEvent({ ...LATE, eventID: "01943b5e-7c00-7abc-8def-000000000002", occurredAt: AT + 60_000 });
 const UNKNOWN = anEvent({ ...LATE, citizenID: "nobody", eventID: "01943b5e-7c00-7abc-8def-000000000003" });
+const MET = anEvent({
+  ...LATE,
+  eventID: "01943b5e-7c00-7abc-8def-000000000004",
+  eventType: "relationship",
+  eventSubtype: "friend_added",
+  payload: { other: "c-2", relation: "friends" },
+});
 /** By hand: 8 days late is -12, a student pays half of it. Scores begin at 600. */
 const POINTS = -6;
 
 describe("the walk of a late payment, from the topic to every store", () => {
   let live: LiveScoring;
+  let standIn: StandIn | undefined;
   beforeAll(async () => {
-    live = await LiveScoring.open([aCitizen({ flags: ["student"] }), aCitizen({ citizenID: "c-2" })], [RULE]);
+    if (DGRAPH_URL === "") standIn = await startStandIn();
+    live = await LiveScoring.open([aCitizen({ flags: ["student"] }), aCitizen({ citizenID: "c-2" })], [RULE], {
+      url: standIn?.address ?? DGRAPH_URL,
+    });
   });
-  afterAll(() => live.close());
+  afterAll(async () => {
+    await live.close();
+    await standIn?.stop();
+  });
 
   it("W1, W2: the event lies in the topic under its citizen's key, in one partition", async () => {
     await live.publish(LATE);
@@ -140,6 +156,17 @@ describe("the walk of a late payment, from the topic to every store", () => {
     const [dead] = await live.rows("deadLetters", 1);
     expect(dead).toMatchObject({ code: "E_CITIZEN_UNKNOWN", key: "nobody" });
     expect(JSON.parse(textOf(dead?.bytes as Uint8Array)).eventID).toBe(UNKNOWN.eventID);
+  });
+
+  it(`the graph (${DGRAPH_URL === "" ? "our stand-in, NOT Dgraph" : "Dgraph"}): an event about two citizens is an edge each way`, async () => {
+    await live.publish(MET);
+    const edges = await eventually("two edges", async () => {
+      const found: string[] = [];
+      for await (const { citizenID, relation, other } of live.ports.graph() ?? [])
+        found.push(`${citizenID} ${relation} ${other}`);
+      return found.length < 2 ? undefined : found;
+    });
+    expect(edges.sort()).toEqual(["c-1 friends c-2", "c-2 friends c-1"]);
   });
 });
 

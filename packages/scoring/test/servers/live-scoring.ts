@@ -6,6 +6,7 @@ import type { ContentName, ContentRow } from "../../src/ports/store-contents.js"
 import { DEFAULT_CONFIGURATION } from "../../src/rules/default-configuration.js";
 import type { RuleDefinition } from "../../src/rules/rule.js";
 import { KafkaEventLog } from "../../src/servers/kafka-event-log.js";
+import type { ServerConnections } from "../../src/servers/server-connections.js";
 import { ServerPorts } from "../../src/servers/server-ports.js";
 import { scoringTopology } from "../../src/topology/scoring-topology.js";
 import { dropNamespace, freshNamespace, servers } from "./namespaces.js";
@@ -18,6 +19,7 @@ export class LiveScoring {
   readonly log: KafkaEventLog;
   readonly #namespace: string;
   readonly #runs: Run[] = [];
+  readonly #checkpoints = memoryCheckpoints();
 
   private constructor(namespace: string, ports: ServerPorts, log: KafkaEventLog) {
     this.#namespace = namespace;
@@ -25,11 +27,15 @@ export class LiveScoring {
     this.log = log;
   }
 
-  static async open(profiles: readonly CitizenProfile[], rules: readonly RuleDefinition[]): Promise<LiveScoring> {
+  static async open(
+    profiles: readonly CitizenProfile[],
+    rules: readonly RuleDefinition[],
+    dgraph?: NonNullable<ServerConnections["dgraph"]>,
+  ): Promise<LiveScoring> {
     const namespace = freshNamespace("live");
     const citizens = profiles.map((profile, i) => ({ profile, nationalID: `SIM-${i}`, name: "Somebody" }));
     const ports = await ServerPorts.open({
-      servers,
+      servers: dgraph === undefined ? servers : { ...servers, dgraph },
       namespace,
       configuration: DEFAULT_CONFIGURATION,
       rules,
@@ -42,7 +48,7 @@ export class LiveScoring {
 
   /** Starts a pipeline that goes on from what is committed. */
   start(ports: Parameters<typeof scoringTopology>[0] = this.ports): Run {
-    const run = scoringTopology(ports).start({ checkpoint: { every: "1s", store: memoryCheckpoints() } });
+    const run = scoringTopology(ports).start({ checkpoint: { every: "1s", store: this.#checkpoints } });
     run.done.catch(() => {});
     this.#runs.push(run);
     return run;
