@@ -2,6 +2,7 @@ import type { ConnectionOptions } from "node:tls";
 import { type Duration, durationMs, requireArgument } from "@millrace/core";
 import cassandra, { type Client, type ClientOptions } from "cassandra-driver";
 import { LocalDatacenterPolicy } from "./local-datacenter.js";
+import { endRemovedHosts } from "./removed-hosts.js";
 import { steadyControl } from "./steady-control.js";
 
 /** How ScyllaDB or Cassandra is reached: a client passed in, or what one is built from. */
@@ -74,5 +75,5 @@ export function buildClient(connection: ScyllaConnection, timeoutMs: number): Cl
   if (username !== undefined && password !== undefined) given.credentials = { username, password };
   // The driver itself takes any certificate.
   if (ssl !== undefined && ssl !== false) given.sslOptions = { rejectUnauthorized: true, ...(ssl === true ? {} : ssl) };
-  return steadyControl(new cassandra.Client(given));
+  return endRemovedHosts(steadyControl(new cassandra.Client(given)));
 }
