@@ -1,18 +1,14 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { DemoProcess } from "./demo-process.js";
 
-const MAIN = fileURLToPath(new URL("../src/demo/main.ts", import.meta.url));
 const TIMEOUT_MS = 240_000;
 
 let data: string;
-const children: Demo[] = [];
+const children: DemoProcess[] = [];
 beforeEach(() => {
   data = mkdtempSync(join(tmpdir(), "millrace-demo-"));
 });
@@ -21,56 +17,18 @@ afterEach(async () => {
   rmSync(data, { recursive: true, force: true, maxRetries: 5 });
 });
 
-/** The demo as a process, as a user starts it. */
-class Demo {
-  readonly lines: string[] = [];
-  readonly #process: ChildProcess;
-  readonly #waiting = new Set<() => void>();
-
-  constructor(...args: string[]) {
-    this.#process = spawn(
-      process.execPath,
-      ["--conditions=millrace-source", "--import", "tsx", MAIN, ...args, "--data", data],
-      { stdio: ["ignore", "pipe", "pipe"] },
-    );
-    for (const stream of [this.#process.stdout, this.#process.stderr]) {
-      createInterface({ input: stream as NodeJS.ReadableStream }).on("line", (line) => {
-        this.lines.push(line);
-        for (const look of this.#waiting) look();
-      });
-    }
-    children.push(this);
-  }
-
-  /** Resolves when a line like this was written. */
-  said(pattern: RegExp): Promise<void> {
-    return new Promise((resolve) => {
-      const look = (): void => {
-        if (!this.lines.some((line) => pattern.test(line))) return;
-        this.#waiting.delete(look);
-        resolve();
-      };
-      this.#waiting.add(look);
-      look();
-    });
-  }
-
-  /** The exit code, after all output. */
-  async ended(): Promise<number | null> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) await once(this.#process, "close");
-    return this.#process.exitCode;
-  }
-
-  kill(signal: NodeJS.Signals): void {
-    this.#process.kill(signal);
-  }
+/** The demo on the test's directory. */
+function demoOn(...args: string[]): DemoProcess {
+  const demo = new DemoProcess(...args, "--data", data);
+  children.push(demo);
+  return demo;
 }
 
 describe("npm run demo", () => {
   it("once: all stores equal the oracle, and exit code 0 says so; a lost row is found, and exit code 1 says so", {
     timeout: TIMEOUT_MS,
   }, async () => {
-    const demo = new Demo("--events", "3000", "--once", "--citizens", "100");
+    const demo = demoOn("--events", "3000", "--once", "--citizens", "100");
     expect(await demo.ended(), demo.lines.join("\n")).toBe(0);
     expect(demo.lines.at(-1)).toMatch(
       /^EQUAL: [\d,]+ rows in 9 stores compared with the oracle's reading of 3,000 messages$/,
@@ -80,13 +38,13 @@ describe("npm run demo", () => {
     const facts = new Database(join(data, "facts.db"));
     facts.exec("DELETE FROM score_change_history WHERE rowid = (SELECT max(rowid) FROM score_change_history)");
     facts.close();
-    const again = new Demo("--once");
+    const again = demoOn("--once");
     expect(await again.ended()).toBe(1);
     expect(again.lines.at(-1)).toMatch(/^NOT EQUAL: 1 rows differ; /);
   });
 
   it("crash: killed with SIGKILL at least ten times, still equal", { timeout: TIMEOUT_MS }, async () => {
-    const demo = new Demo("--events", "6000", "--crash", "--citizens", "100");
+    const demo = demoOn("--events", "6000", "--crash", "--citizens", "100");
     expect(await demo.ended(), demo.lines.join("\n")).toBe(0);
     const killed = demo.lines
       .map((line) => /^killed (\d+) times with SIGKILL/.exec(line)?.[1])
@@ -98,9 +56,9 @@ describe("npm run demo", () => {
   it("live: refuses a second one, survives it, is not blocked after SIGKILL, drains at Ctrl-C, and is equal in the end", {
     timeout: TIMEOUT_MS,
   }, async () => {
-    const first = new Demo("--rate", "400", "--citizens", "100");
+    const first = demoOn("--rate", "400", "--citizens", "100");
     await first.said(/events\/s · lag/);
-    const second = new Demo("--citizens", "100");
+    const second = demoOn("--citizens", "100");
     expect(await second.ended()).toBe(1);
     expect(second.lines.at(-1)).toMatch(/^E_LEASE_HELD: .*process \d+/);
     const shown = first.lines.length;
@@ -109,7 +67,7 @@ describe("npm run demo", () => {
     first.kill("SIGKILL");
     await first.ended();
 
-    const third = new Demo("--rate", "400", "--citizens", "100");
+    const third = demoOn("--rate", "400", "--citizens", "100");
     await third.said(/^Resuming: /);
     await third.said(/[1-9][\d,]* scored/);
     third.kill("SIGINT");
@@ -117,13 +75,13 @@ describe("npm run demo", () => {
     expect(third.lines.at(-2)).toMatch(/nothing left to score/);
     expect(third.lines.at(-1)).toContain(data);
 
-    const check = new Demo("--once");
+    const check = demoOn("--once");
     expect(await check.ended(), check.lines.join("\n")).toBe(0);
     expect(check.lines.at(-1)).toMatch(/^EQUAL: /);
   });
 
   it("says what is wrong with its words, with exit code 2", { timeout: TIMEOUT_MS }, async () => {
-    const demo = new Demo("--evnts", "5");
+    const demo = demoOn("--evnts", "5");
     expect(await demo.ended()).toBe(2);
     expect(demo.lines.join("\n")).toMatch(/--evnts[\s\S]*--help/);
   });
