@@ -75,6 +75,7 @@ export {
 } from "./oracle/reference-scorer.js";
 export type { CitizenProfile, Consent } from "./ports/citizen-profile.js";
 export type { CitizenRecord, CitizenStore, SnapshotWrite } from "./ports/citizen-store.js";
+export type { Relation, Relationship } from "./ports/relationship.js";
 export type { RuleState } from "./ports/rule-state.js";
 export { ACTIVE_CONFIGURATION, type ScoringPorts, type StoreSinks } from "./ports/scoring-ports.js";
 export type { ContentName, ContentRow, StoreContents } from "./ports/store-contents.js";
