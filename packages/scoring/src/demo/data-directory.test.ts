@@ -48,6 +48,21 @@ describe("DataDirectory", () => {
     await (await opened("--once")).release();
   });
 
+  it("has a name of its own on servers, another one when it starts over, and keeps files and servers apart", async () => {
+    const first = await opened("--servers", "--events", "500");
+    const { namespace } = first.manifest;
+    expect(namespace).toMatch(/^demo_[0-9a-f]{10}$/);
+    await first.release();
+    const goingOn = await opened("--servers", "--events", "500");
+    expect(goingOn.manifest.namespace).toBe(namespace);
+    goingOn.update({ completed: true });
+    await goingOn.release();
+    await expect(opened("--events", "500")).rejects.toThrow(/holds a run on servers \(wanted: in files\)/);
+    const over = await opened("--servers", "--events", "500");
+    expect(over.manifest.namespace).not.toBe(namespace);
+    await over.release();
+  });
+
   it("never touches a directory with files of others", async () => {
     const parent = join(directory, "..");
     writeFileSync(join(parent, "thesis.txt"), "years of work");

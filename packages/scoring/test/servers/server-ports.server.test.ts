@@ -106,7 +106,11 @@ describe("what the servers refuse and forget by themselves", () => {
       ),
     );
     const applied = new Set(
-      scored.flatMap((each) => (each.kind === "decided" && each.decision.changes.length > 0 ? [each.received] : [])),
+      scored.flatMap((each) =>
+        each.kind === "decided" && each.decision.changes.some(({ ruleID }) => ruleID === limited.ruleID)
+          ? [each.received]
+          : [],
+      ),
     );
     expect(applied.size).toBe(1);
     const row = (await ports.ruleState.read("c-1", [limited.ruleID])).get(limited.ruleID);
