@@ -103,7 +103,7 @@ function text(
 }
 
 function shorten(title: string): string {
-  return title.length <= 54 ? title : `${title.slice(0, 53)}…`;
+  return title.length <= 44 ? title : `${title.slice(0, 43)}…`;
 }
 
 function escapeText(content: string): string {
