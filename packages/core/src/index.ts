@@ -57,6 +57,7 @@ export type { ThrottleLimit } from "./operators/throttle.js";
 export type { StateContext } from "./operators/value-context.js";
 export type { BatchPolicy, CallContext, DeadLetter, ErrorClass, RetryPolicy } from "./policy.js";
 export type { CheckpointOptions, Run, RunHealth, RunOptions, RunSummary } from "./runtime/run-options.js";
+export { checkpointHeadText, parseCheckpointHead } from "./state/checkpoint-head-text.js";
 export type { Codec } from "./state/codec.js";
 export {
   type ListState,

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
+import { Program } from "../../../../testbed/program.js";
 import { contentsOf, freshGraph } from "./fresh-graph.js";
-import { Program } from "./program.js";
 import { target } from "./target.js";
 import { writeAll } from "./writing.js";
 
@@ -12,7 +12,7 @@ it("what a killed process was told is written is there, and a replay leaves the 
   const args = [url, graph.name(""), String(count)];
   let acknowledged = -1;
   for (const at of [149, 649, 1_449]) {
-    const program = new Program("write", args);
+    const program = new Program(import.meta.url, "write", args);
     expect(await program.printed(new RegExp(`acknowledged ${at}\\n`))).toBe(true);
     await program.kill();
     acknowledged = Math.max(
@@ -23,7 +23,7 @@ it("what a killed process was told is written is there, and a replay leaves the 
     for (let n = 0; n <= acknowledged; n++) expect(there.get(`n${n}`)).toBe(n);
   }
   expect(acknowledged).toBeGreaterThanOrEqual(1_449);
-  expect(await new Program("write", args).ended).toMatchObject({ code: 0 });
+  expect(await new Program(import.meta.url, "write", args).ended).toMatchObject({ code: 0 });
   const nodes = await contentsOf(url, graph);
   expect(nodes).toHaveLength(count);
   for (const { id, number, friends } of nodes) {
@@ -32,7 +32,7 @@ it("what a killed process was told is written is there, and a replay leaves the 
       { uid: expect.any(String), id: `n${((number as number) * 7) % count}`, "friends|n": number },
     ]);
   }
-  expect(await new Program("write", args).ended).toMatchObject({ code: 0 });
+  expect(await new Program(import.meta.url, "write", args).ended).toMatchObject({ code: 0 });
   expect(await contentsOf(url, graph)).toEqual(nodes);
 }, 120_000);
 
@@ -43,7 +43,7 @@ it("a process that drains, and one that could not connect, has nothing left open
     graph,
     Array.from({ length: 5_000 }, (_, n) => ({ kind: "set", id: `n${n}` })),
   );
-  const program = new Program("drain", [url, graph.name("")]);
+  const program = new Program(import.meta.url, "drain", [url, graph.name("")]);
   await program.ended;
   expect(program.output).toMatch(/stopped\nrefused 4\n$/);
 }, 60_000);
@@ -60,7 +60,7 @@ it("a stalled consumer of a scan holds it back: memory stays bounded, and nothin
       fields: { [graph.name("text")]: "x".repeat(500) },
     })),
   );
-  const program = new Program("stalled", [url, graph.name(""), "source"], ["--expose-gc"]);
+  const program = new Program(import.meta.url, "stalled", [url, graph.name(""), "source"], ["--expose-gc"]);
   expect(await program.ended).toMatchObject({ code: 0 });
   const { pulled, count: written, grownMB } = JSON.parse(program.output.trim().split("\n").at(-1) as string);
   expect(Number(/stalled at (\d+)/.exec(program.output)?.[1])).toBeLessThan(20_000);
@@ -76,7 +76,7 @@ if (standIn !== undefined)
       answers = resolve;
     });
     standIn.faults.next("mutate", { kind: "hold", until }, 1_000);
-    const program = new Program("stalled", [url, graph.name(""), "sink"], ["--expose-gc"]);
+    const program = new Program(import.meta.url, "stalled", [url, graph.name(""), "sink"], ["--expose-gc"]);
     expect(await program.printed(/stalled at \d+\n/)).toBe(true);
     standIn.faults.clear();
     answers();

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as elapsed } from "node:timers/promises";
 import { expect, it } from "vitest";
+import { Program } from "../../../../testbed/program.js";
 import { flux, fluxQuery } from "../src/index.js";
-import { Program } from "./program.js";
 import { all, freshBucket, server } from "./server.js";
 import { StalledServer } from "./stalled-server.js";
 
@@ -21,7 +21,7 @@ it("what was acknowledged is there, whenever the process is killed, and going on
       .map(Number);
   let first = 0;
   for (let kills = 0; kills < 4; kills++) {
-    const program = new Program("write", [url, token, org, bucket.name, journal, String(first)]);
+    const program = new Program(import.meta.url, "write", [url, token, org, bucket.name, journal, String(first)]);
     for (const before = (await acknowledged()).length; (await acknowledged()).length < before + 2_000 + kills * 1_357; )
       await elapsed(20);
     await program.kill();
@@ -43,6 +43,7 @@ it("holds no more than 64 MB while a server stalls in front of a million values,
   const bucket = await freshBucket("million");
   const stalled = new StalledServer(url);
   const program = new Program(
+    import.meta.url,
     "stalled-sink",
     [await stalled.listen(), token, org, bucket.name, "3000"],
     ["--expose-gc"],
@@ -71,7 +72,7 @@ it("leaves nothing open after stop()", async () => {
     Array.from({ length: 5_000 }, (_, n) => n),
     (v) => ({ measurement: "m", fields: { v }, time: v }),
   );
-  const program = new Program("drain", [url, token, org, bucket.name, target.name]);
+  const program = new Program(import.meta.url, "drain", [url, token, org, bucket.name, target.name]);
   expect(await program.ended, program.output).toMatchObject({ code: 0 });
   expect(program.output).toContain("stopped");
   // What was read before it, in order and without a gap.

@@ -6,10 +6,10 @@ import { from, topology } from "@millrace/core";
 import { sinkChecks, sourceChecks, testContext, testSink, virtualClock } from "@millrace/core/testing";
 import type { Document } from "mongodb";
 import { afterAll, describe, expect, it } from "vitest";
+import { Program } from "../../../../testbed/program.js";
 import { mongoChanges, mongoCheckpoints, mongoSink, mongoSource } from "../src/index.js";
 import { MongoPayload } from "../src/mongo-system.js";
 import { type TestDatabase, testDatabase } from "./databases.js";
-import { Program } from "./program.js";
 import { parseEnv, testbed } from "./testbed.js";
 
 /** A server of our own, which nobody else misses while it is dead, and which fails on demand. */
@@ -491,7 +491,7 @@ it("holds no more than 64 MB while a sink stalls in front of a million values, a
       Array.from({ length: 10_000 }, (_, i) => ({ _id: from + i, text: "x".repeat(80) })),
       { ordered: false },
     );
-  const program = new Program("stalled-sink", [url, database], ["--expose-gc"]);
+  const program = new Program(import.meta.url, "stalled-sink", [url, database], ["--expose-gc"]);
   expect(await program.ended, program.output).toMatchObject({ code: 0 });
   const {
     count: came,
@@ -510,7 +510,7 @@ it("holds no more than 64 MB while the server stands still in front of a million
   const { db, database, client } = await testDatabase(url);
   await db.createCollection("out");
   const count = 1_000_000;
-  const program = new Program("stalled-server", [url, database, String(count)], ["--expose-gc"]);
+  const program = new Program(import.meta.url, "stalled-server", [url, database, String(count)], ["--expose-gc"]);
   expect(await program.printed(/emitted [1-9]\d{4,}/), program.output).toBe(true);
   const { pid } = (await db.admin().command({ serverStatus: 1 })) as unknown as { pid: number };
   process.kill(Number(pid), "SIGSTOP");

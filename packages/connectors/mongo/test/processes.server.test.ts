@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
+import { Program } from "../../../../testbed/program.js";
 import { testDatabase, url } from "./databases.js";
-import { Program } from "./program.js";
 
 it("exactly once from collection to collection with state, whenever the process is killed", async () => {
   const { db, database, drop } = await testDatabase();
@@ -10,7 +10,7 @@ it("exactly once from collection to collection with state, whenever the process 
   let kills = 0;
   for (let tries = 0; ; tries++) {
     expect(tries).toBeLessThan(20);
-    const program = new Program("exactly-once", [url, database]);
+    const program = new Program(import.meta.url, "exactly-once", [url, database]);
     if (kills < 3) {
       // In the middle of a checkpoint interval, further in each time.
       if (await program.printed(new RegExp(`out [1-9]\\d{${2 + (kills % 2)},}`))) {
@@ -44,7 +44,7 @@ it("leaves nothing open after stop()", async () => {
   for (const name of ["in", "out"]) await db.createCollection(name);
   await db.collection("in").createIndex({ n: 1 });
   await db.collection("in").insertMany(Array.from({ length: 3_000 }, (_, n) => ({ n })));
-  const program = new Program("drain", [url, database]);
+  const program = new Program(import.meta.url, "drain", [url, database]);
   expect(await program.ended, program.output).toMatchObject({ code: 0 });
   expect(program.output).toContain("stopped");
   await drop();

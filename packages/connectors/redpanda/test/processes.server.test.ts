@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
+import { Program } from "../../../../testbed/program.js";
 import { deleteTopic, ensureTopic } from "../src/index.js";
 import { freshName, testBrokers } from "./brokers.js";
 import { consume } from "./consume.js";
 import { produce } from "./produce.js";
-import { Program } from "./program.js";
 
 const brokers = testBrokers();
 const list = brokers.join(",");
@@ -27,7 +27,7 @@ it("exactly once from topic to topic with state, whenever the process is killed"
   let kills = 0;
   for (let tries = 0; ; tries++) {
     expect(tries).toBeLessThan(20);
-    const program = new Program("exactly-once", [list, input, output, checkpoints, group]);
+    const program = new Program(import.meta.url, "exactly-once", [list, input, output, checkpoints, group]);
     if (kills < 3) {
       // In the middle of a checkpoint interval, further in each time.
       if (await program.printed(new RegExp(`out [1-9]\\d{${2 + (kills % 2)},}`))) {
@@ -61,7 +61,7 @@ it("holds no more than 64 MB while a sink stalls in front of a million values, a
       topic,
       Array.from({ length: 20_000 }, (_, i) => `value ${from + i} ${"x".repeat(80)}`),
     );
-  const program = new Program("stalled-sink", [list, topic, freshName("group")], ["--expose-gc"]);
+  const program = new Program(import.meta.url, "stalled-sink", [list, topic, freshName("group")], ["--expose-gc"]);
   expect(await program.ended, program.output).toMatchObject({ code: 0 });
   const {
     count: came,
@@ -83,7 +83,7 @@ it("leaves nothing open after stop()", async () => {
     input,
     Array.from({ length: 5_000 }, (_, n) => `value ${n}`),
   );
-  const program = new Program("drain", [list, input, output, freshName("group")]);
+  const program = new Program(import.meta.url, "drain", [list, input, output, freshName("group")]);
   expect(await program.ended, program.output).toMatchObject({ code: 0 });
   expect(program.output).toContain("stopped");
   for (const topic of [input, output]) await deleteTopic({ brokers }, topic);

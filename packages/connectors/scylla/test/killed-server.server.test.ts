@@ -7,8 +7,8 @@ import { promisify } from "node:util";
 import { from, type Logger, type RuntimeContext } from "@millrace/core";
 import { sinkChecks, sourceChecks, testContext, testSink } from "@millrace/core/testing";
 import { afterAll, expect, it } from "vitest";
+import { Program } from "../../../../testbed/program.js";
 import { scyllaConditional, scyllaLookup, scyllaSink, scyllaSource } from "../src/index.js";
-import { Program } from "./program.js";
 import { freshTable, KEYSPACE, rawClient, rowsOf } from "./tables.js";
 import { parseEnv, testbed } from "./testbed.js";
 
@@ -261,7 +261,7 @@ it("holds no more than 40 MB while the server, or a sink behind a scan, stalls i
   );
   const count = 1_000_000;
   const args = [CASSANDRA_CONTACT_POINTS, login.username, login.password, KEYSPACE, table, String(count)];
-  const program = new Program("million", args, ["--expose-gc"]);
+  const program = new Program(import.meta.url, "million", args, ["--expose-gc"]);
   expect(await program.printed(/emitted 100000\n/), program.output).toBe(true);
   await signal("SIGSTOP");
   await elapsed(5_000);

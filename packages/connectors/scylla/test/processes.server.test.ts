@@ -1,6 +1,6 @@
 import { afterAll, expect, it } from "vitest";
+import { Program } from "../../../../testbed/program.js";
 import { scyllaSink } from "../src/index.js";
-import { Program } from "./program.js";
 import { contactPoints, freshTable, KEYSPACE, rawClient, rowsOf } from "./tables.js";
 import { writeOnce } from "./write.js";
 
@@ -15,7 +15,13 @@ for (const version of ["latest", "position"])
     let kills = 0;
     for (let tries = 0; ; tries++) {
       expect(tries).toBeLessThan(20);
-      const program = new Program("write-until-killed", [contactPoint, KEYSPACE, table, String(count), version]);
+      const program = new Program(import.meta.url, "write-until-killed", [
+        contactPoint,
+        KEYSPACE,
+        table,
+        String(count),
+        version,
+      ]);
       if (kills === 3) {
         expect(await program.ended, program.output).toMatchObject({ code: 0 });
         break;
@@ -49,7 +55,7 @@ it("leaves nothing open after stop(), nor after it could not connect", async () 
     }),
     Array.from({ length: 3_000 }, (_, n) => n),
   );
-  const program = new Program("drain", [contactPoint, KEYSPACE, input, output]);
+  const program = new Program(import.meta.url, "drain", [contactPoint, KEYSPACE, input, output]);
   expect(await program.ended, program.output).toMatchObject({ code: 0 });
   expect(program.output).toBe("stopped\n");
 });

@@ -5,14 +5,15 @@ import {
   type CheckpointDelta,
   type CheckpointStore,
   type Clock,
+  checkpointHeadText,
   type Health,
+  parseCheckpointHead,
   type RuntimeContext,
   type StateEntry,
   StreamError,
 } from "@millrace/core";
 import type { SinkPart } from "./checkpoints/checkpoint-writer.js";
 import { packEntries, unpackEntries } from "./checkpoints/entry-bytes.js";
-import { headText, parseHead } from "./checkpoints/head-text.js";
 import type { Holder } from "./checkpoints/lease-lock.js";
 import { corruptMessage, type PageEnd, type SavedHead } from "./checkpoints/state-tables.js";
 import { messageOf, requireArgument } from "./file/error-forms.js";
@@ -145,7 +146,7 @@ class Checkpoints implements SqliteCheckpointConnection {
         task,
         lease,
         epoch: checkpoint.epoch,
-        head: headText(checkpoint),
+        head: checkpointHeadText(checkpoint),
         staged,
         parts,
       });
@@ -190,7 +191,7 @@ class Checkpoints implements SqliteCheckpointConnection {
 
   #checkpoint(task: string, lease: number, { epoch, head }: SavedHead): Checkpoint {
     try {
-      return { ...parseHead(head, epoch), entries: () => this.#entries(task, lease, epoch) };
+      return { ...parseCheckpointHead(head), epoch, entries: () => this.#entries(task, lease, epoch) };
     } catch (error) {
       throw new StreamError(
         "E_CHECKPOINT_CORRUPT",

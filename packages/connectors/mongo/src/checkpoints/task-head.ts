@@ -1,8 +1,7 @@
 import { hostname } from "node:os";
 import { crc32 } from "node:zlib";
-import { type CheckpointHead, messageOf, StreamError } from "@millrace/core";
+import { type CheckpointHead, messageOf, parseCheckpointHead, StreamError } from "@millrace/core";
 import type { Binary, Document } from "mongodb";
-import { parseHead } from "./head-text.js";
 import type { Segment } from "./segment-store.js";
 
 export const LAPSE_MS = 15_000;
@@ -40,7 +39,7 @@ export function headOf(document: TaskDocument): CheckpointHead | undefined {
   const bytes = Buffer.isBuffer(head) ? head : Buffer.from((head as Binary).buffer);
   if (headSum(task, bytes, segments) !== sum) throw damaged(task, "its head has changed since it was written");
   try {
-    return parseHead(bytes);
+    return parseCheckpointHead(Buffer.from(bytes).toString());
   } catch (error) {
     throw damaged(task, messageOf(error));
   }

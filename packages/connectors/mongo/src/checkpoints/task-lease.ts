@@ -1,12 +1,19 @@
 import { hostname } from "node:os";
-import { type CheckpointDelta, type Clock, type Logger, messageOf, type StateEntry, StreamError } from "@millrace/core";
+import {
+  type CheckpointDelta,
+  type Clock,
+  checkpointHeadText,
+  type Logger,
+  messageOf,
+  type StateEntry,
+  StreamError,
+} from "@millrace/core";
 import { Binary, type ClientSession, type Collection, type Filter, type MongoClient, type UpdateFilter } from "mongodb";
 import { classify } from "../mongo-errors.js";
 import { type MongoPayload, payloadOf } from "../mongo-system.js";
 import { modelOf } from "../mongo-write.js";
 import { bulkInTransaction, inTransaction } from "../transaction.js";
 import { sortEntries } from "./entry-bytes.js";
-import { headBytes } from "./head-text.js";
 import { mergeEntries, segmentsToMerge } from "./merge-entries.js";
 import { type PartDocument, type Segment, SegmentStore } from "./segment-store.js";
 import { headSum, type TaskDocument } from "./task-head.js";
@@ -94,7 +101,7 @@ export class TaskLease {
   /** State changes first, where nobody sees them; then the head that names them and the sinks' writes, at once. */
   async commit(delta: CheckpointDelta): Promise<void> {
     // As of this moment: the caller may go on with its own maps.
-    const head = headBytes(delta);
+    const head = Buffer.from(checkpointHeadText(delta));
     // Epochs come faster than they can be merged.
     if (this.#segments.length >= MAX_SEGMENTS) await this.#merging;
     return this.#inTurn(async () => {

@@ -1,9 +1,8 @@
 import { hostname } from "node:os";
-import { type CheckpointDelta, type Clock, messageOf, StreamError } from "@millrace/core";
+import { type CheckpointDelta, type Clock, checkpointHeadText, messageOf, StreamError } from "@millrace/core";
 import type { KafkaDriver, KafkaTransactionalProducer, OutgoingMessage, TopicPartition } from "../kafka-driver.js";
 import { classify } from "../redpanda-errors.js";
 import { payloadOf, type SinkPayload } from "../redpanda-system.js";
-import { headBytes } from "./head-text.js";
 import { chunksOf, recordMessages } from "./task-records.js";
 import { entryText, type LeaseRecord, type TaskView } from "./task-view.js";
 
@@ -204,13 +203,16 @@ export class TaskLease {
         value === undefined ? before : before > 1 ? before : 0,
       );
     });
-    return [...messages, ...recordMessages("head", task, "", undefined, headBytes(delta), this.#headChunks(delta))];
+    return [
+      ...messages,
+      ...recordMessages("head", task, "", undefined, Buffer.from(checkpointHeadText(delta)), this.#headChunks(delta)),
+    ];
   }
 
   /** The head before may have been larger. */
   #headChunks(delta: CheckpointDelta): number {
     const before = this.#large.get(HEAD) ?? 1;
-    this.#large.set(HEAD, Math.max(before, chunksOf(headBytes(delta))));
+    this.#large.set(HEAD, Math.max(before, chunksOf(Buffer.from(checkpointHeadText(delta)))));
     return before;
   }
 

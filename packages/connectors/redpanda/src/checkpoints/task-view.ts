@@ -1,6 +1,5 @@
-import { type CheckpointHead, type Clock, type StateEntry, StreamError } from "@millrace/core";
+import { type CheckpointHead, type Clock, parseCheckpointHead, type StateEntry, StreamError } from "@millrace/core";
 import type { KafkaAdmin, KafkaLogReader, TopicPartition } from "../kafka-driver.js";
-import { parseHead } from "./head-text.js";
 import { joinChunks, parseKey, type RecordKey } from "./task-records.js";
 
 /** Who holds a task, as the topic says. */
@@ -47,7 +46,7 @@ export class TaskView {
     const bytes = joinChunks(this.#head);
     if (bytes === undefined) return undefined;
     try {
-      return parseHead(bytes);
+      return parseCheckpointHead(Buffer.from(bytes).toString());
     } catch (cause) {
       throw this.#corrupt("its head can not be read", cause);
     }

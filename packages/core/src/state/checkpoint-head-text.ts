@@ -1,8 +1,8 @@
-import type { CheckpointHead } from "@millrace/core";
+import type { CheckpointHead } from "../connector.js";
 
 type Pairs<V> = readonly (readonly [string, V])[];
 
-/** A head as JSON: maps as pairs, bytes as base64, times as text because they may be infinite. */
+/** Maps as pairs, bytes as base64, times as text because they may be infinite. */
 interface HeadText {
   readonly format: number;
   readonly epoch: number;
@@ -16,18 +16,17 @@ interface HeadText {
   readonly sinkStates: Pairs<string>;
 }
 
-/** All of a checkpoint but its entries. */
-export function headBytes({
-  format,
-  epoch,
-  ended,
-  topologyHash,
-  mode,
-  positions,
-  partitionCounts,
-  time,
-  sinkStates,
-}: CheckpointHead): Uint8Array {
+/**
+ * All of a checkpoint but its entries, as JSON: for stores, which save it beside them. {@link parseCheckpointHead} reads it.
+ *
+ * @example
+ * ```ts
+ * import { type CheckpointHead, checkpointHeadText, parseCheckpointHead } from "@millrace/core";
+ * const copy = (head: CheckpointHead): CheckpointHead => parseCheckpointHead(checkpointHeadText(head));
+ * ```
+ */
+export function checkpointHeadText(head: CheckpointHead): string {
+  const { format, epoch, ended, topologyHash, mode, positions, partitionCounts, time, sinkStates } = head;
   const text: HeadText = {
     format,
     epoch,
@@ -40,12 +39,21 @@ export function headBytes({
     watermarks: [...time.watermarks].map(([name, watermark]) => [name, String(watermark)]),
     sinkStates: [...sinkStates].map(([sink, bytes]) => [sink, Buffer.from(bytes).toString("base64")]),
   };
-  return Buffer.from(JSON.stringify(text));
+  return JSON.stringify(text);
 }
 
-/** The head again; throws where the bytes are not one. */
-export function parseHead(bytes: Uint8Array): CheckpointHead {
-  const head = JSON.parse(Buffer.from(bytes).toString()) as HeadText;
+/**
+ * The head that {@link checkpointHeadText} wrote. Throws an Error for a text of another format, and whatever JSON.parse() or a missing part
+ * throws for one that is damaged: what the store makes of that (`E_CHECKPOINT_CORRUPT`) is its own.
+ *
+ * @example
+ * ```ts
+ * import { type CheckpointHead, parseCheckpointHead } from "@millrace/core";
+ * const epochOf = (text: string): CheckpointHead["epoch"] => parseCheckpointHead(text).epoch;
+ * ```
+ */
+export function parseCheckpointHead(text: string): CheckpointHead {
+  const head = JSON.parse(text) as HeadText;
   if (head.format !== 1) throw new Error(`it is of format ${String(head.format)}, and this version reads format 1`);
   return {
     format: 1,
@@ -59,6 +67,6 @@ export function parseHead(bytes: Uint8Array): CheckpointHead {
       processing: Number(head.processing),
       watermarks: new Map(head.watermarks.map(([name, watermark]) => [name, Number(watermark)])),
     },
-    sinkStates: new Map(head.sinkStates.map(([sink, text]) => [sink, new Uint8Array(Buffer.from(text, "base64"))])),
+    sinkStates: new Map(head.sinkStates.map(([sink, bytes]) => [sink, Uint8Array.from(Buffer.from(bytes, "base64"))])),
   };
 }

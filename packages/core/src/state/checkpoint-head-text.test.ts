@@ -1,6 +1,6 @@
-import type { CheckpointHead } from "@millrace/core";
 import { describe, expect, it } from "vitest";
-import { headText, parseHead } from "./head-text.js";
+import type { CheckpointHead } from "../connector.js";
+import { checkpointHeadText, parseCheckpointHead } from "./checkpoint-head-text.js";
 
 const head: CheckpointHead = {
   format: 1,
@@ -22,10 +22,10 @@ const head: CheckpointHead = {
 
 describe("a checkpoint's head as text", () => {
   it("comes back as it was, times before all time included", () => {
-    expect(parseHead(headText(head), 7)).toEqual(head);
+    expect(parseCheckpointHead(checkpointHeadText(head))).toEqual(head);
   });
 
   it("of another format is refused", () => {
-    expect(() => parseHead(headText(head).replace('"format":1', '"format":2'), 7)).toThrow(/format 2/);
+    expect(() => parseCheckpointHead(checkpointHeadText(head).replace('"format":1', '"format":2'))).toThrow(/format 2/);
   });
 });

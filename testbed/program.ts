@@ -2,14 +2,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-/** A process of its own that runs one of the programs. */
+/** For server tests: a process of its own, which runs one of the programs that lie beside the test. */
 export class Program {
   readonly child: ChildProcess;
   readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>;
   output = "";
 
-  constructor(name: string, args: readonly string[], node: readonly string[] = []) {
-    const file = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url));
+  constructor(test: string, name: string, args: readonly string[], node: readonly string[] = []) {
+    const file = fileURLToPath(new URL(`programs/${name}.ts`, test));
     this.child = spawn(process.execPath, [...node, "--conditions=millrace-source", "--import", "tsx", file, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
     });
