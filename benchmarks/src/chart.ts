@@ -41,6 +41,7 @@ export function chart(results: Results): string {
   const height = y + MARGIN.bottom;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif">`,
+    "<title>Values a second of CPU time, by workload and engine</title>",
     `<rect width="${width}" height="${height}" fill="${COLORS.page}"/>`,
     text(MARGIN.side, 28, "Million values a second of CPU time (logarithmic)", { size: 16, weight: 600 }),
     text(MARGIN.side, 46, machineLine(results.machine), { size: 11, fill: COLORS.quiet }),
