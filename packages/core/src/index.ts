@@ -49,6 +49,7 @@ export { fileSource } from "./io/file-source.js";
 export { intervalSource } from "./io/interval-source.js";
 export type { IterableInput } from "./io/iterable-source.js";
 export { type PushSource, type PushSourceOptions, pushSource } from "./io/push-source.js";
+export { untilAborted } from "./io/until-aborted.js";
 export type { Metrics } from "./metrics/metrics.js";
 export type { AsyncOrder } from "./operators/async-order.js";
 export type { ProcessContext, ProcessSpec, StateSpec } from "./operators/process.js";

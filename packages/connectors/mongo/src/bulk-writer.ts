@@ -1,4 +1,11 @@
-import { messageOf, type SinkWriter, type WriteContext, WriteError, type WriteOutcome } from "@millrace/core";
+import {
+  messageOf,
+  type SinkWriter,
+  untilAborted,
+  type WriteContext,
+  WriteError,
+  type WriteOutcome,
+} from "@millrace/core";
 import { type AnyBulkWriteOperation, BSON, type Collection, MongoBulkWriteError } from "mongodb";
 import { classify, classOfCode, codeName, DUPLICATE_KEY } from "./mongo-errors.js";
 import { type MongoWrite, modelOf, targetOf } from "./mongo-write.js";
@@ -29,7 +36,7 @@ export class BulkWriter<T> implements SinkWriter<T> {
   async write(values: readonly T[], { signal }: WriteContext): Promise<readonly WriteOutcome[]> {
     if (signal.aborted) throw aborted();
     const outcomes = new Array<WriteOutcome>(values.length).fill("written");
-    await untilEnded(this.#writeAll(placeWrites(values, this.#write, outcomes), outcomes), signal);
+    await untilAborted(this.#writeAll(placeWrites(values, this.#write, outcomes), outcomes), signal, aborted);
     return outcomes;
   }
 
@@ -196,18 +203,4 @@ function wholeFailure(error: MongoBulkWriteError, failures: readonly Failure[]):
 
 export function aborted(): WriteError {
   return new WriteError("fatal", "E_MONGO_ABORTED", "the run is over: nothing more is written");
-}
-
-/** A server that does not answer does not hold up a run that is over. */
-export async function untilEnded<R>(work: Promise<R>, signal: AbortSignal): Promise<R> {
-  let stop = (): void => {};
-  const ended = new Promise<never>((_, reject) => {
-    stop = () => reject(aborted());
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, ended]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }

@@ -2,12 +2,13 @@ import {
   type RuntimeContext,
   type SinkCommit,
   type SinkWriter,
+  untilAborted,
   type WriteContext,
   WriteError,
   type WriteOutcome,
 } from "@millrace/core";
 import { BSON, type Collection, type MongoClient } from "mongodb";
-import { aborted, outcomeOf, type PlacedWrite, placeWrites, refusalOfDriver, untilEnded } from "./bulk-writer.js";
+import { aborted, outcomeOf, type PlacedWrite, placeWrites, refusalOfDriver } from "./bulk-writer.js";
 import { classify } from "./mongo-errors.js";
 import { MongoPayload } from "./mongo-system.js";
 import type { MongoWrite } from "./mongo-write.js";
@@ -46,7 +47,7 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
       if (refusal !== undefined) outcomes[place] = refusal;
       return refusal === undefined;
     });
-    if (tried) sound = await untilEnded(this.#accepted(sound, outcomes), signal);
+    if (tried) sound = await untilAborted(this.#accepted(sound, outcomes), signal, aborted);
     const bytes = sound.reduce((sum, { model }) => sum + BSON.calculateObjectSize(model), 0);
     if (this.#bytes + bytes > maxBytes)
       throw new WriteError(

@@ -1,4 +1,11 @@
-import { type SinkCommit, type SinkWriter, type WriteContext, WriteError, type WriteOutcome } from "@millrace/core";
+import {
+  type SinkCommit,
+  type SinkWriter,
+  untilAborted,
+  type WriteContext,
+  WriteError,
+  type WriteOutcome,
+} from "@millrace/core";
 import type { KafkaProducer, OutgoingMessage } from "./kafka-driver.js";
 import type { MessageMaker, PartitionMessages } from "./outgoing-messages.js";
 import { classify } from "./redpanda-errors.js";
@@ -40,7 +47,7 @@ export class DirectWriter<T> implements SinkWriter<T> {
         }
       }),
     );
-    await untilEnded(sent, signal);
+    await untilAborted(sent, signal, aborted);
     return outcomes;
   }
 
@@ -116,18 +123,4 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
 
 function aborted(): WriteError {
   return new WriteError("fatal", "E_REDPANDA_ABORTED", "the run is over: nothing more is sent");
-}
-
-/** A client that retries does not hold up a run that is over. */
-async function untilEnded(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  let stop = (): void => {};
-  const ended = new Promise<never>((_, reject) => {
-    stop = () => reject(aborted());
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    await Promise.race([work, ended]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }

@@ -1,4 +1,11 @@
-import { messageOf, type SinkWriter, type WriteContext, WriteError, type WriteOutcome } from "@millrace/core";
+import {
+  messageOf,
+  type SinkWriter,
+  untilAborted,
+  type WriteContext,
+  WriteError,
+  type WriteOutcome,
+} from "@millrace/core";
 import type { LimitFunction } from "p-limit";
 import type { CallOptions, CqlSession, Row } from "./cql-session.js";
 import type { BoundRow, RowStatements } from "./row-statements.js";
@@ -50,9 +57,10 @@ export class TableWriter<T> implements SinkWriter<T> {
     if (signal.aborted) throw aborted();
     const outcomes = new Array<WriteOutcome>(values.length).fill("written");
     const lanes = this.#lanes(values, context, outcomes);
-    await untilEnded(
+    await untilAborted(
       Promise.all(lanes.map((requests) => this.#limit(() => this.#sendInTurn(requests, outcomes, signal)))),
       signal,
+      aborted,
     );
     return outcomes;
   }
@@ -173,18 +181,4 @@ function cut(rows: readonly PlacedRow[], maxRows: number, maxBytes: number): Pla
 
 function aborted(): WriteError {
   return new WriteError("fatal", "E_SCYLLA_ABORTED", "the run is over: nothing more is written");
-}
-
-/** A server that does not answer does not hold up a run that is over. */
-async function untilEnded(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  let stop = (): void => {};
-  const ended = new Promise<never>((_, reject) => {
-    stop = () => reject(aborted());
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    await Promise.race([work, ended]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }
