@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { RuntimeContext } from "@millrace/core";
 import { sqliteCheckpoints } from "@millrace/sqlite";
+import { runtimeContext } from "../ports/runtime-context.js";
 import type { DemoOptions } from "./demo-options.js";
 
 /** What a data directory was made for: whoever opens it again must want the same. */
@@ -154,7 +154,7 @@ function clear(path: string): void {
 
 /** One demo a directory: the same lease that keeps two runs from one checkpoint store. */
 async function takeGuard(file: string): Promise<() => Promise<void>> {
-  const connection = await sqliteCheckpoints({ file }).connect(guardContext());
+  const connection = await sqliteCheckpoints({ file }).connect(runtimeContext("demo"));
   try {
     const { number } = await connection.lease("demo");
     return async () => {
@@ -165,21 +165,4 @@ async function takeGuard(file: string): Promise<() => Promise<void>> {
     await connection.close();
     throw error;
   }
-}
-
-function guardContext(): RuntimeContext {
-  const quiet = (): void => {};
-  return {
-    topology: "demo",
-    signal: new AbortController().signal,
-    clock: {
-      now: Date.now,
-      schedule: (atMs, fn) => {
-        const timer = setTimeout(fn, Math.max(0, atMs - Date.now()));
-        return () => clearTimeout(timer);
-      },
-    },
-    random: Math.random,
-    logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
-  };
 }

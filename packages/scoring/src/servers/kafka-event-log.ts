@@ -1,8 +1,8 @@
 import type { Message, OutMessage, SinkConnection, SinkWriter } from "@millrace/core";
 import { type RedpandaConnection, redpandaSink } from "@millrace/redpanda";
+import { runtimeContext } from "../ports/runtime-context.js";
 import { KafkaLog } from "./kafka-log.js";
 import { ensureTopics } from "./kafka-topics.js";
-import { runtimeContext } from "./runtime-context.js";
 import type { ServerNames } from "./server-connections.js";
 
 /** The topic citizen_events for those who write it and read all of it. Keys go to the partitions that Kafka's own clients choose. */
@@ -36,7 +36,7 @@ export class KafkaEventLog {
         idempotent: true,
         idHeader: false,
       });
-      const connection = await sink.connect(runtimeContext());
+      const connection = await sink.connect(runtimeContext("scoring"));
       const writer = await connection.open({ topology: "producer", partitions: [], lease: 0 }, undefined);
       return new KafkaEventLog(log, names.events, connection, writer);
     } catch (error) {

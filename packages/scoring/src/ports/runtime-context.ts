@@ -1,10 +1,10 @@
 import type { RuntimeContext } from "@millrace/core";
 
 /** What connectors are told where no topology runs: the system's clock and randomness, and nobody who listens to the log. */
-export function runtimeContext(): RuntimeContext {
+export function runtimeContext(topology: string): RuntimeContext {
   const quiet = (): void => {};
   return {
-    topology: "scoring",
+    topology,
     signal: new AbortController().signal,
     clock: {
       now: Date.now,
