@@ -13,27 +13,37 @@ const CLUSTER_ID = "bWlsbHJhY2UtdGVzdGJlZA";
 const SASL_PASSWORD = "millrace-testbed";
 const FOLDER = `kafka-${VERSION}`;
 
+/** The class path of Kafka's server and of its own client, fetched if it is not there. */
+export async function kafkaClasses(progress: (line: string) => void = () => {}): Promise<string> {
+  const dir = await mavenJars(
+    FOLDER,
+    [
+      ["org.apache.kafka", "kafka_2.13", VERSION],
+      ["org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.4"],
+    ],
+    progress,
+  );
+  return classes(dir);
+}
+
+function classes(dir: string): string {
+  return join(dir, "lib", "*");
+}
+
 /** Node `id` of `nodes`, each broker and controller in one JVM (KRaft). */
 export function kafka(id: number, nodes: number): Server {
   const base = port("KAFKA_PORT", 19_092);
   const portOf = (node: number): number => base + (node - 1) * 10;
   const brokers = (offset: number): string =>
     Array.from({ length: nodes }, (_, i) => `127.0.0.1:${portOf(i + 1) + offset}`).join(",");
-  const lib = join(CACHE, FOLDER, "lib", "*");
+  const lib = classes(join(CACHE, FOLDER));
   return {
     name: nodes === 1 ? "kafka" : `kafka-${id}`,
     product: "Redpanda",
     buildSeconds: 15,
     readySeconds: 120,
     build: async (progress) => {
-      await mavenJars(
-        FOLDER,
-        [
-          ["org.apache.kafka", "kafka_2.13", VERSION],
-          ["org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.4"],
-        ],
-        progress,
-      );
+      await kafkaClasses(progress);
     },
     prepare: async (dir): Promise<Launch> => {
       await writeAt(join(dir, "server.properties"), properties(dir, id, nodes, portOf));

@@ -1,56 +1,93 @@
-import { WriteError } from "@millrace/core";
-import kafkajs from "kafkajs";
+import { createRequire } from "node:module";
+import { messageOf, WriteError } from "@millrace/core";
 import type { Compression } from "./kafka-driver.js";
+import { withoutFrames } from "./snappy-frames.js";
+import { zstdBound } from "./zstd-bound.js";
 
-/** What kafkajs needs of a codec it does not have itself. */
-export interface CompressionCodec {
-  compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>;
-  decompress(buffer: Buffer): Promise<Buffer>;
+/** Compresses and decompresses the messages of one batch. */
+export interface BatchCodec {
+  compress(data: Buffer): Buffer;
+  decompress(data: Buffer): Buffer;
 }
 
-const KINDS: Readonly<Record<Compression, number>> = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 };
-const codecs = kafkajs.CompressionCodecs as unknown as Record<number, (() => CompressionCodec) | undefined>;
+/** What neither Node nor the client brings by itself. */
+export type PackagedCompression = Exclude<Compression, "none" | "gzip">;
 
-/**
- * Registers a codec for this process: kafkajs has gzip only. zstd is registered by itself where Node has it (22.15 and newer). A sink whose
- * codec is missing is refused at its start with `E_REDPANDA_CODEC`.
- *
- * @example
- * ```ts
- * import { type CompressionCodec, registerCodec } from "@millrace/redpanda";
- * declare const lz4: CompressionCodec; // around a package of your choice
- * registerCodec("lz4", lz4);
- * ```
- */
-export function registerCodec(kind: Exclude<Compression, "none" | "gzip">, codec: CompressionCodec): void {
-  codecs[KINDS[kind]] = () => codec;
+const KINDS: readonly string[] = ["none", "gzip", "snappy", "lz4", "zstd"] satisfies readonly Compression[];
+const PACKAGES: Readonly<Record<PackagedCompression, string>> = {
+  snappy: "snappy",
+  lz4: "lz4-napi",
+  zstd: "@hpcc-js/wasm-zstd",
+};
+const loaded = new Map<PackagedCompression, Promise<BatchCodec>>();
+
+/** Whether it is the name of a codec of Kafka's. */
+export function isCompression(kind: unknown): kind is Compression {
+  return typeof kind === "string" && KINDS.includes(kind);
 }
 
-/** Refuses at open a codec that is not there: else the first batch would. */
-export async function requireCodec(kind: Compression): Promise<void> {
-  if (kind === "none" || kind === "gzip") return;
-  if (kind === "zstd") await registerNodeZstd();
-  try {
-    codecs[KINDS[kind]]?.();
-  } catch (cause) {
-    throw new WriteError(
-      "fatal",
-      "E_REDPANDA_CODEC",
-      `compression "${kind}" is not there: kafkajs brings only gzip. Register it with registerCodec("${kind}", …), see the README`,
-      { cause },
-    );
+/** The codec by Node or by its package, an optional peer. Rejects with `E_REDPANDA_CODEC`, naming the package, where it is not installed. */
+export function loadCodec(kind: PackagedCompression): Promise<BatchCodec> {
+  let codec = loaded.get(kind);
+  if (codec === undefined) {
+    codec = load[kind]().catch((cause) => {
+      throw missing(kind, cause);
+    });
+    loaded.set(kind, codec);
+    // It can be installed while the process lives.
+    codec.catch(() => loaded.delete(kind));
   }
+  return codec;
 }
 
-async function registerNodeZstd(): Promise<void> {
-  const zlib = (await import("node:zlib")) as unknown as {
-    zstdCompressSync?(data: Buffer): Buffer;
-    zstdDecompressSync?(data: Buffer): Buffer;
-  };
-  const { zstdCompressSync, zstdDecompressSync } = zlib;
-  if (zstdCompressSync === undefined || zstdDecompressSync === undefined) return;
-  registerCodec("zstd", {
-    compress: async ({ buffer }) => zstdCompressSync(buffer),
-    decompress: async (buffer) => zstdDecompressSync(buffer),
-  });
+/** A batch that its codec does not understand fails the reader: reading it again would not help. */
+export function corrupt(kind: Compression, cause: unknown): WriteError {
+  return new WriteError(
+    "fatal",
+    "E_REDPANDA_CODEC",
+    `messages that say they are compressed by ${kind} can not be decompressed: ${messageOf(cause)}`,
+    { cause },
+  );
 }
+
+function missing(kind: PackagedCompression, cause: unknown): WriteError {
+  const what = kind === "zstd" ? "Node 22.15 or newer, or the package" : "the package";
+  return new WriteError(
+    "fatal",
+    "E_REDPANDA_CODEC",
+    `compression "${kind}" needs ${what} "${PACKAGES[kind]}": npm install ${PACKAGES[kind]}`,
+    { cause },
+  );
+}
+
+const load: Readonly<Record<PackagedCompression, () => Promise<BatchCodec>>> = {
+  async snappy() {
+    const { compressSync, uncompressSync } = await import("snappy");
+    return {
+      compress: compressSync,
+      decompress: (data) => withoutFrames(data, (block) => Buffer.from(uncompressSync(block))),
+    };
+  },
+  async lz4() {
+    const { compressFrameSync, decompressFrameSync } = await import("lz4-napi");
+    return { compress: (data) => compressFrameSync(data), decompress: (data) => decompressFrameSync(data) };
+  },
+  async zstd() {
+    const { zstdCompressSync, zstdDecompressSync } = createRequire(import.meta.url)("node:zlib") as {
+      zstdCompressSync?(data: Buffer): Buffer;
+      zstdDecompressSync?(data: Buffer): Buffer;
+    };
+    if (zstdCompressSync !== undefined && zstdDecompressSync !== undefined)
+      return { compress: (data) => zstdCompressSync(data), decompress: (data) => zstdDecompressSync(data) };
+    const { Zstd } = await import("@hpcc-js/wasm-zstd");
+    const zstd = await Zstd.load();
+    return {
+      compress: (data) => Buffer.from(zstd.compress(data)),
+      // decompress() guesses how much comes out where the frame does not say, as those of Kafka's own client do not.
+      decompress: (data) => {
+        zstd.reset();
+        return Buffer.from(zstd.decompressChunk(data, zstdBound(data)));
+      },
+    };
+  },
+};

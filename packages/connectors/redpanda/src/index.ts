@@ -3,7 +3,6 @@
  *
  * @module
  */
-export { type CompressionCodec, registerCodec } from "./codecs.js";
 export { type GlobalTable, type GlobalTableOptions, globalTable } from "./global-table.js";
 export type {
   BrokerConnection,
@@ -24,7 +23,9 @@ export type {
   TopicOffsets,
   TopicPartition,
   TransactionalOptions,
+  TransactionalSend,
 } from "./kafka-driver.js";
+export { type CompressionCodec, registerCodec } from "./kafkajs-codecs.js";
 export { kafkajs } from "./kafkajs-driver.js";
 export { type RedpandaCheckpointsOptions, redpandaCheckpoints } from "./redpanda-checkpoints.js";
 export type { RedpandaConnection } from "./redpanda-options.js";

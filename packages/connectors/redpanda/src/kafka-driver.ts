@@ -79,7 +79,7 @@ export interface ProducerOptions {
   readonly timeoutMs: number;
 }
 
-/** How messages are compressed on their way and in the topic. kafkajs needs {@link registerCodec} for all but none, gzip and Node's own zstd. */
+/** How messages are compressed on their way and in the topic. */
 export type Compression = "none" | "gzip" | "snappy" | "lz4" | "zstd";
 
 /** Writes messages without transactions. */
@@ -97,12 +97,17 @@ export interface TransactionalOptions {
   readonly timeoutMs: number;
 }
 
+/** Messages for one partition, to be written in a transaction. */
+export interface TransactionalSend {
+  readonly target: TopicPartition;
+  readonly messages: readonly OutgoingMessage[];
+  readonly compression?: Compression;
+}
+
 /** Writes in transactions, one at a time. After any error it is of no more use: only a new one knows where it stands. */
 export interface KafkaTransactionalProducer {
   /** All messages, or none for those who read committed ones. */
-  transact(
-    sends: readonly { readonly target: TopicPartition; readonly messages: readonly OutgoingMessage[] }[],
-  ): Promise<void>;
+  transact(sends: readonly TransactionalSend[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -134,6 +139,8 @@ export interface KafkaAdmin {
   config(topic: string): Promise<ReadonlyMap<string, string>>;
   /** The first offset at or after a time, of each partition. */
   offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, bigint>>;
+  /** Reads what is at an offset, if anything, and throws it away: rejects where its codec is not there. */
+  probe(place: TopicPartition, offset: bigint): Promise<void>;
   committed(groupId: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
   createTopic(
     topic: string,
@@ -151,6 +158,8 @@ export interface KafkaAdmin {
 export interface KafkaDriver {
   readonly name: string;
   connect(): Promise<void>;
+  /** Rejects with `E_REDPANDA_CODEC`, saying what to install, where messages can not be compressed so here. */
+  requireCodec(kind: Compression): Promise<void>;
   consumer(options: ConsumerOptions): KafkaConsumer;
   producer(options: ProducerOptions): Promise<KafkaProducer>;
   /** Fences every earlier producer of the same transactional id before it resolves. */

@@ -1,6 +1,6 @@
 import { StreamError } from "@millrace/core";
 import type { Admin, Kafka } from "kafkajs";
-import type { KafkaAdmin, TopicOffsets } from "./kafka-driver.js";
+import type { KafkaAdmin, TopicOffsets, TopicPartition } from "./kafka-driver.js";
 import { KafkajsLog } from "./kafkajs-log.js";
 
 /** kafkajs has a name for it, but does not export it to ES modules. */
@@ -53,6 +53,11 @@ export class KafkajsAdmin implements KafkaAdmin {
   async offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, bigint>> {
     const offsets = await this.#admin.fetchTopicOffsetsByTimestamp(topic, timestampMs);
     return new Map(offsets.map(({ partition, offset }) => [partition, BigInt(offset)]));
+  }
+
+  async probe(place: TopicPartition, offset: bigint): Promise<void> {
+    // A broker gives the first batch whole, however large.
+    await this.#log.fetch(place, offset, 0, 1);
   }
 
   async committed(groupId: string, topic: string): Promise<ReadonlyMap<number, bigint>> {

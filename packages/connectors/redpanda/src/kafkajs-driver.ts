@@ -1,7 +1,7 @@
 import { Kafka, type KafkaConfig, logLevel } from "kafkajs";
-import { requireCodec } from "./codecs.js";
 import type {
   BrokerConnection,
+  Compression,
   ConsumerOptions,
   DriverFactory,
   KafkaAdmin,
@@ -14,6 +14,7 @@ import type {
   TransactionalOptions,
 } from "./kafka-driver.js";
 import { KafkajsAdmin } from "./kafkajs-admin.js";
+import { installCodecs, requireKafkajsCodec } from "./kafkajs-codecs.js";
 import { KafkajsConsumer } from "./kafkajs-consumer.js";
 import { patchIdleTimers } from "./kafkajs-idle-timers.js";
 import { KafkajsLog } from "./kafkajs-log.js";
@@ -43,6 +44,7 @@ class KafkajsDriver implements KafkaDriver {
 
   constructor(connection: BrokerConnection, config: Partial<KafkaConfig>) {
     patchIdleTimers();
+    installCodecs();
     const timeoutMs = connection.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     // kafkajs writes into the object with the credentials: a copy of it with another password would go on with the first one.
     this.#kafka = new Kafka({
@@ -71,8 +73,11 @@ class KafkajsDriver implements KafkaDriver {
     return new KafkajsConsumer(this.#kafka, options);
   }
 
+  requireCodec(kind: Compression): Promise<void> {
+    return requireKafkajsCodec(kind);
+  }
+
   async producer(options: ProducerOptions): Promise<KafkaProducer> {
-    await requireCodec(options.compression);
     return KafkajsProducer.open(this.#kafka, options);
   }
 

@@ -22,6 +22,7 @@ export class KafkajsLog implements KafkaLogReader {
     { topic, partition }: TopicPartition,
     offset: bigint,
     maxWaitMs: number,
+    maxBytes: number = MAX_BYTES,
   ): Promise<KafkaBatch | undefined> {
     const leader = Object.keys((await this.#leaders(topic, [partition])) ?? {})[0] as string;
     const raw = await this.#atLeader(async () => {
@@ -29,9 +30,9 @@ export class KafkajsLog implements KafkaLogReader {
       const { responses } = await broker.fetch({
         maxWaitTime: maxWaitMs,
         minBytes: 1,
-        maxBytes: MAX_BYTES,
+        maxBytes,
         isolationLevel: READ_COMMITTED,
-        topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: MAX_BYTES }] }],
+        topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes }] }],
       });
       const data = responses[0]?.partitions[0];
       return data === undefined ? undefined : new RawBatch(topic, String(offset), data);

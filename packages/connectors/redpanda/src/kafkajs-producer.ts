@@ -7,6 +7,7 @@ import type {
   ProducerOptions,
   TopicPartition,
   TransactionalOptions,
+  TransactionalSend,
 } from "./kafka-driver.js";
 import { outgoing } from "./kafkajs-messages.js";
 
@@ -122,14 +123,13 @@ export class KafkajsTransactionalProducer implements KafkaTransactionalProducer 
     this.#producer = producer;
   }
 
-  async transact(
-    sends: readonly { readonly target: TopicPartition; readonly messages: readonly OutgoingMessage[] }[],
-  ): Promise<void> {
+  async transact(sends: readonly TransactionalSend[]): Promise<void> {
     const transaction = await this.#producer.transaction();
-    for (const { target, messages } of sends)
+    for (const { target, messages, compression = "none" } of sends)
       await transaction.send({
         topic: target.topic,
         acks: -1,
+        compression: COMPRESSION[compression],
         messages: messages.map((message) => outgoing(message, target.partition)),
       });
     await transaction.commit();

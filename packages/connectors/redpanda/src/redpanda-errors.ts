@@ -19,7 +19,8 @@ const TOO_LARGE: ReadonlySet<string> = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIS
 
 /** Of which class a client's error is. */
 export function classify(error: unknown): WriteError {
-  if (error instanceof WriteError) return error;
+  const own = ownError(error);
+  if (own !== undefined) return own;
   const { type, name, retriable } = clientError(error);
   const text = messageOf(error);
   if (type !== undefined && TOO_LARGE.has(type))
@@ -32,7 +33,7 @@ export function classify(error: unknown): WriteError {
   if (type !== undefined && FATAL.has(type))
     return new WriteError("fatal", `E_REDPANDA_${type}`, `Redpanda: ${text}`, { cause: error });
   if (name !== undefined && CODEC.has(name))
-    return new WriteError("fatal", "E_REDPANDA_CODEC", `${text}: register the codec, see the README`, { cause: error });
+    return new WriteError("fatal", "E_REDPANDA_CODEC", `Redpanda: ${text}`, { cause: error });
   if (type === "OFFSET_OUT_OF_RANGE")
     return new WriteError("fatal", "E_REDPANDA_OFFSET_OUT_OF_RANGE", `Redpanda: ${text}`, { cause: error });
   if (type === "INVALID_RECORD" || type === "CORRUPT_MESSAGE" || retriable === false)
@@ -43,6 +44,18 @@ export function classify(error: unknown): WriteError {
   return new WriteError("transient", "E_REDPANDA_CONNECTION", `Redpanda can not be reached or is not ready: ${text}`, {
     cause: error,
   });
+}
+
+/** What a part of ours threw inside a client, which may have wrapped it. */
+function ownError(error: unknown, depth = 0): WriteError | undefined {
+  if (error instanceof WriteError) return error;
+  if (!(error instanceof Error) || depth > 5) return undefined;
+  const { errors = [] } = error as { readonly errors?: readonly unknown[] };
+  for (const inner of [error.cause, ...errors]) {
+    const found = ownError(inner, depth + 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 interface ClientError {

@@ -9,6 +9,7 @@ import {
   type SinkWriter,
   WriteError,
 } from "@millrace/core";
+import { isCompression } from "./codecs.js";
 import type { Compression, KafkaDriver, KafkaProducer } from "./kafka-driver.js";
 import { type EncodePlan, MessageMaker } from "./outgoing-messages.js";
 import { classify } from "./redpanda-errors.js";
@@ -65,6 +66,10 @@ export function redpandaSink<T>(options: RedpandaSinkOptions<T>): Sink<T> {
   const { topic, name = `redpanda:${topic}`, batch = DEFAULT_BATCH } = options;
   requireArgument(typeof topic === "string" && topic !== "", "redpandaSink: topic must be a topic's name");
   requireArgument(typeof options.encode === "function", "redpandaSink: encode must be a function");
+  requireArgument(
+    options.compression === undefined || isCompression(options.compression),
+    `redpandaSink: compression must be "none", "gzip", "snappy", "lz4" or "zstd"; it is ${JSON.stringify(options.compression)}`,
+  );
   return {
     name,
     writes: "append",
@@ -96,6 +101,7 @@ class ProducerConnection<T> implements SinkConnection<T> {
         );
       // Who may write a topic need not be allowed to read its settings.
       const config = await driver.admin.config(topic).catch(() => new Map<string, string>());
+      await driver.requireCodec(compression);
       const transactional = context.transactionalSystem === systemOf(options.brokers);
       const producer = transactional
         ? undefined
@@ -131,10 +137,10 @@ class ProducerConnection<T> implements SinkConnection<T> {
   }
 
   async open(): Promise<SinkWriter<T>> {
-    const { topic, brokers, maxEpochBytes = DEFAULT_EPOCH_BYTES } = this.#options;
+    const { topic, brokers, maxEpochBytes = DEFAULT_EPOCH_BYTES, compression = "none" } = this.#options;
     const maker = new MessageMaker(this.#plan);
     return this.#producer === undefined
-      ? new TransactionalWriter(systemOf(brokers), topic, maker, maxEpochBytes)
+      ? new TransactionalWriter(systemOf(brokers), topic, maker, maxEpochBytes, compression)
       : new DirectWriter(this.#producer, topic, maker);
   }
 

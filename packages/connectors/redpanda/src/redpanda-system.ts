@@ -1,5 +1,5 @@
 import { StreamError } from "@millrace/core";
-import type { OutgoingMessage, TopicPartition } from "./kafka-driver.js";
+import type { TransactionalSend } from "./kafka-driver.js";
 
 /** What can be written in one transaction: a cluster, by its brokers. */
 export function systemOf(brokers: readonly string[]): string {
@@ -9,7 +9,7 @@ export function systemOf(brokers: readonly string[]): string {
 /** What a transactional sink hands to the checkpoint store, to be written in the checkpoint's transaction. */
 export class SinkPayload {
   readonly system: string;
-  readonly sends: readonly { readonly target: TopicPartition; readonly messages: readonly OutgoingMessage[] }[];
+  readonly sends: readonly TransactionalSend[];
 
   constructor(system: string, sends: SinkPayload["sends"]) {
     this.system = system;

@@ -6,7 +6,7 @@ import {
   WriteError,
   type WriteOutcome,
 } from "@millrace/core";
-import type { KafkaProducer, OutgoingMessage } from "./kafka-driver.js";
+import type { Compression, KafkaProducer, OutgoingMessage, TransactionalSend } from "./kafka-driver.js";
 import type { MessageMaker, PartitionMessages } from "./outgoing-messages.js";
 import { classify } from "./redpanda-errors.js";
 import { SinkPayload } from "./redpanda-system.js";
@@ -82,14 +82,16 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
   readonly #topic: string;
   readonly #maker: MessageMaker<T>;
   readonly #maxBytes: number;
-  #sends: SinkPayload["sends"][number][] = [];
+  readonly #compression: Compression;
+  #sends: TransactionalSend[] = [];
   #bytes = 0;
 
-  constructor(system: string, topic: string, maker: MessageMaker<T>, maxBytes: number) {
+  constructor(system: string, topic: string, maker: MessageMaker<T>, maxBytes: number, compression: Compression) {
     this.#system = system;
     this.#topic = topic;
     this.#maker = maker;
     this.#maxBytes = maxBytes;
+    this.#compression = compression;
   }
 
   async write(values: readonly T[], context: WriteContext): Promise<readonly WriteOutcome[]> {
@@ -107,7 +109,7 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
       );
     this.#bytes += bytes;
     for (const { partition, messages } of pieces)
-      this.#sends.push({ target: { topic: this.#topic, partition }, messages });
+      this.#sends.push({ target: { topic: this.#topic, partition }, messages, compression: this.#compression });
     return outcomes;
   }
 

@@ -10,12 +10,14 @@ import {
   WriteError,
 } from "@millrace/core";
 import type { KafkaBatch, KafkaConsumer, KafkaDriver, TopicOffsets, TopicPartition } from "./kafka-driver.js";
+import { offsetInRange } from "./offset-range.js";
 import { PartitionQueue } from "./partition-queue.js";
 import { partitionOfKey } from "./partitioner.js";
 import { classify } from "./redpanda-errors.js";
 import { driverOf } from "./redpanda-options.js";
 import type { RedpandaSourceOptions } from "./source-options.js";
 import { QueueReader } from "./source-reader.js";
+import { requireTopicCodec } from "./topic-codec.js";
 import { findTopics, PartitionNames } from "./topic-names.js";
 
 /** How long a broker may hold back an empty answer: also how long a paused consumer takes to see that it goes on. */
@@ -60,13 +62,9 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
     const driver = driverOf(options, "redpandaSource");
     try {
       await driver.connect();
-      return new RedpandaSourceConnection(
-        options,
-        driver,
-        context,
-        new PartitionNames(choices),
-        await findTopics(driver.admin, choices),
-      );
+      const counts = await findTopics(driver.admin, choices);
+      for (const topic of counts.keys()) await requireTopicCodec(driver, topic);
+      return new RedpandaSourceConnection(options, driver, context, new PartitionNames(choices), counts);
     } catch (error) {
       await driver.close().catch(() => {});
       throw classify(error);
@@ -134,6 +132,9 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
     const end = isolation === "read_uncommitted" ? offsets.high : offsets.stable;
     const wanted = position === undefined ? await this.#startOffset(place, offsets.low, end) : BigInt(position);
     const from = this.#inRange(place, wanted, offsets);
+    await this.#driver.admin.probe(place, from).catch((error) => {
+      throw classify(error);
+    });
     const share = Math.max(MIN_PARTITION_BYTES, Math.floor(bufferBytes / Math.max(1, this.#held.size)));
     const queue: PartitionQueue = new PartitionQueue(from, end, share, {
       pause: () => this.#consumer?.pause([place]),
@@ -319,25 +320,11 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
     return startAt.get(this.#names.nameOf(place)) ?? low;
   }
 
-  /** kafkajs would go on silently at the other end of the topic, and commit that. */
-  #inRange({ topic, partition }: TopicPartition, wanted: bigint, { low, high }: TopicOffsets): bigint {
-    if (wanted >= low && wanted <= high) return wanted;
-    if (wanted < low && this.#options.onOutOfRange === "earliest") {
-      this.#context.logger.warn("messages are gone: reading on at the earliest", {
-        topic,
-        partition,
-        wanted: String(wanted),
-        earliest: String(low),
-      });
-      return low;
-    }
-    const why =
-      wanted < low
-        ? 'Retention has deleted messages that were not read; onOutOfRange: "earliest" goes on without them'
-        : "The topic was made anew: begin with an empty checkpoint store and another group";
-    throw new StreamError(
-      "E_REDPANDA_RANGE",
-      `position ${wanted} of topic "${topic}", partition ${partition}, is not there: it holds ${low} to ${high}. ${why}`,
-    );
+  #inRange(place: TopicPartition, wanted: bigint, offsets: TopicOffsets): bigint {
+    const { onOutOfRange } = this.#options;
+    return offsetInRange(place, wanted, offsets, {
+      logger: this.#context.logger,
+      ...(onOutOfRange === undefined ? {} : { onOutOfRange }),
+    });
   }
 }

@@ -1,8 +1,14 @@
 import { hostname } from "node:os";
 import { type CheckpointDelta, type Clock, checkpointHeadText, messageOf, StreamError } from "@millrace/core";
-import type { KafkaDriver, KafkaTransactionalProducer, OutgoingMessage, TopicPartition } from "../kafka-driver.js";
+import type {
+  KafkaDriver,
+  KafkaTransactionalProducer,
+  OutgoingMessage,
+  TopicPartition,
+  TransactionalSend,
+} from "../kafka-driver.js";
 import { classify } from "../redpanda-errors.js";
-import { payloadOf, type SinkPayload } from "../redpanda-system.js";
+import { payloadOf } from "../redpanda-system.js";
 import { chunksOf, recordMessages } from "./task-records.js";
 import { entryText, type LeaseRecord, type TaskView } from "./task-view.js";
 
@@ -145,7 +151,7 @@ export class TaskLease {
     this.#epoch = view.head()?.epoch;
   }
 
-  async #transact(producer: KafkaTransactionalProducer, sends: SinkPayload["sends"]): Promise<void> {
+  async #transact(producer: KafkaTransactionalProducer, sends: readonly TransactionalSend[]): Promise<void> {
     try {
       await producer.transact(sends);
     } catch (error) {
@@ -237,7 +243,7 @@ function openProducer({ driver, place, task }: LeaseParts): Promise<KafkaTransac
 }
 
 /** Requests that the broker takes. */
-function pieces(target: TopicPartition, messages: readonly OutgoingMessage[]): SinkPayload["sends"] {
+function pieces(target: TopicPartition, messages: readonly OutgoingMessage[]): readonly TransactionalSend[] {
   const sends: { target: TopicPartition; messages: OutgoingMessage[] }[] = [];
   let bytes = REQUEST_BYTES;
   for (const message of messages) {

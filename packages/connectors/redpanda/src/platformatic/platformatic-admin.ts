@@ -1,6 +1,7 @@
 import { StreamError } from "@millrace/core";
-import { Admin } from "@platformatic/kafka";
-import type { KafkaAdmin, TopicOffsets } from "../kafka-driver.js";
+import { Admin, Consumer } from "@platformatic/kafka";
+import type { KafkaAdmin, TopicOffsets, TopicPartition } from "../kafka-driver.js";
+import { fetchAll } from "./platformatic-fetch.js";
 import type { ClientOptions } from "./platformatic-options.js";
 
 const TOPIC_RESOURCE = 2;
@@ -12,17 +13,22 @@ const EARLIEST = -2n;
 /** Topics and positions, by @platformatic/kafka. */
 export class PlatformaticAdmin implements KafkaAdmin {
   readonly #admin: Admin;
+  readonly #options: ClientOptions;
+  /** Fetches for `probe()`: an Admin can not. It joins no group. */
+  #prober: Consumer | undefined;
 
   constructor(options: ClientOptions) {
     this.#admin = new Admin(options);
+    this.#options = options;
   }
 
   async connect(): Promise<void> {
     await this.#admin.listApis();
   }
 
-  close(): Promise<void> {
-    return this.#admin.close();
+  async close(): Promise<void> {
+    await this.#prober?.close();
+    await this.#admin.close();
   }
 
   topics(): Promise<readonly string[]> {
@@ -57,7 +63,7 @@ export class PlatformaticAdmin implements KafkaAdmin {
         {
           resourceType: TOPIC_RESOURCE,
           resourceName: topic,
-          configurationKeys: ["cleanup.policy", "max.message.bytes"],
+          configurationKeys: ["cleanup.policy", "compression.type", "max.message.bytes"],
         },
       ],
     });
@@ -69,6 +75,11 @@ export class PlatformaticAdmin implements KafkaAdmin {
     const found = await this.#list(topic, partitions, BigInt(timestampMs), READ_UNCOMMITTED);
     // Without a message as late as that the broker names none.
     return new Map([...found].filter(([, offset]) => offset >= 0n));
+  }
+
+  async probe(place: TopicPartition, offset: bigint): Promise<void> {
+    this.#prober ??= new Consumer({ ...this.#options, groupId: "unused" });
+    await fetchAll(this.#prober, [{ ...place, offset }], { isolation: "read_committed", maxWaitMs: 0, maxBytes: 1 });
   }
 
   async committed(groupId: string, topic: string): Promise<ReadonlyMap<number, bigint>> {

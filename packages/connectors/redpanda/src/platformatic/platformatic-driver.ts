@@ -1,6 +1,7 @@
 import { Consumer } from "@platformatic/kafka";
 import type {
   BrokerConnection,
+  Compression,
   ConsumerOptions,
   DriverFactory,
   KafkaAdmin,
@@ -15,13 +16,14 @@ import type {
   TransactionalOptions,
 } from "../kafka-driver.js";
 import { PlatformaticAdmin } from "./platformatic-admin.js";
+import { patchCodecs, requirePlatformaticCodec } from "./platformatic-codecs.js";
 import { PlatformaticConsumer } from "./platformatic-consumer.js";
 import { fetchAll } from "./platformatic-fetch.js";
 import { type ClientOptions, clientOptions } from "./platformatic-options.js";
 import { PlatformaticProducer, PlatformaticTransactionalProducer } from "./platformatic-producer.js";
 
 /**
- * The driver on `@platformatic/kafka` 1.35.0, which brings gzip, snappy, lz4 and, where Node has it, zstd. `config` is the client's own, over what the connector sets.
+ * The driver on `@platformatic/kafka` 1.35.0, which brings gzip, snappy and lz4; zstd is Node's own (22.15 and newer) or of the package "@hpcc-js/wasm-zstd". `config` is the client's own, over what the connector sets.
  *
  * @example
  * ```ts
@@ -48,12 +50,17 @@ class PlatformaticDriver implements KafkaDriver {
     return this.#admin;
   }
 
-  connect(): Promise<void> {
-    return this.#admin.connect();
+  async connect(): Promise<void> {
+    await patchCodecs();
+    await this.#admin.connect();
   }
 
   consumer(options: ConsumerOptions): KafkaConsumer {
     return new PlatformaticConsumer(this.#options, options);
+  }
+
+  requireCodec(kind: Compression): Promise<void> {
+    return requirePlatformaticCodec(kind);
   }
 
   async producer(options: ProducerOptions): Promise<KafkaProducer> {

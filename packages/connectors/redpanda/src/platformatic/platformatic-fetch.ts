@@ -9,6 +9,8 @@ export interface FetchPlace extends TopicPartition {
 export interface FetchLimits {
   readonly isolation: "read_committed" | "read_uncommitted";
   readonly maxWaitMs: number;
+  /** Of a partition; a broker gives the first batch whole, however large. */
+  readonly maxBytes?: number;
 }
 
 /** The client does not name these in what it exports. */
@@ -57,7 +59,7 @@ async function fetchNode(
   node: number,
   places: readonly FetchPlace[],
   metadata: ClusterMetadata,
-  { isolation, maxWaitMs }: FetchLimits,
+  { isolation, maxWaitMs, maxBytes = MAX_PARTITION_BYTES }: FetchLimits,
 ): Promise<KafkaBatch[]> {
   const topics = new Map<string, FetchRequestTopic>();
   const names = new Map<string, string>();
@@ -70,7 +72,7 @@ async function fetchNode(
       currentLeaderEpoch: -1,
       fetchOffset: offset,
       lastFetchedEpoch: -1,
-      partitionMaxBytes: MAX_PARTITION_BYTES,
+      partitionMaxBytes: maxBytes,
     });
     topics.set(topicId, request);
   }

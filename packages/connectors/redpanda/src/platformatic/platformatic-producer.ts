@@ -7,6 +7,7 @@ import type {
   ProducerOptions,
   TopicPartition,
   TransactionalOptions,
+  TransactionalSend,
 } from "../kafka-driver.js";
 import type { ClientOptions } from "./platformatic-options.js";
 
@@ -98,12 +99,14 @@ export class PlatformaticTransactionalProducer implements KafkaTransactionalProd
     this.#producer = producer;
   }
 
-  async transact(
-    sends: readonly { readonly target: TopicPartition; readonly messages: readonly OutgoingMessage[] }[],
-  ): Promise<void> {
+  async transact(sends: readonly TransactionalSend[]): Promise<void> {
     const transaction = await this.#producer.beginTransaction();
-    for (const { target, messages } of sends)
-      await transaction.send({ messages: messages.map((message) => outgoing(target, message)), acks: ALL_IN_SYNC });
+    for (const { target, messages, compression = "none" } of sends)
+      await transaction.send({
+        messages: messages.map((message) => outgoing(target, message)),
+        acks: ALL_IN_SYNC,
+        compression,
+      });
     await transaction.commit();
   }
 
