@@ -14,7 +14,16 @@ const UNAUTHENTICATED =
   /token is expired|no accessJwt|unable to parse jwt|invalid username or password|unauthenticated/i;
 const FORBIDDEN = /unauthorized|not authorized|permission denied|only guardians|no auth token/i;
 
-/** Of which class a failure of a call is. */
+/**
+ * Of which class a failure of a call is, for calls of your own with a stub of dgraph-js, too.
+ *
+ * @example
+ * ```ts
+ * import { classifyDgraphError } from "@millrace/dgraph";
+ * import { ERR_ABORTED } from "dgraph-js";
+ * classifyDgraphError(ERR_ABORTED, "mutate").class; // "conflict"
+ * ```
+ */
 export function classify(error: unknown, phase: Phase): WriteError {
   if (error instanceof WriteError) return error;
   const code = grpcCode(error);

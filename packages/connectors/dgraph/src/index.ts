@@ -4,6 +4,7 @@
  * @module
  */
 export type { DgraphConnection, DgraphStub, DgraphTimeouts, DgraphTls } from "./dgraph-connection.js";
+export { classify as classifyDgraphError, type Phase as DgraphPhase } from "./dgraph-errors.js";
 export { type DgraphLookupOptions, dgraphLookup } from "./dgraph-lookup.js";
 export { type DgraphQueries, dgraphQueries } from "./dgraph-query.js";
 export { type DgraphSinkOptions, dgraphSink } from "./dgraph-sink.js";

@@ -5,7 +5,15 @@ const MAX_REASON = 500;
 
 /**
  * Of which class a failure is: 429 and 503 are throttled, 401, 403 and 404 fatal, 400, 413 and 422 poison (InfluxDB has refused all points of the request, or
- * written the others: either way the halves may be written again), an answer that InfluxDB does not give is fatal, all else transient.
+ * written the others: either way the halves may be written again), an answer that InfluxDB does not give is fatal, all else transient. For calls of your own
+ * with the client, too.
+ *
+ * @example
+ * ```ts
+ * import { HttpError } from "@influxdata/influxdb-client";
+ * import { classifyInfluxError } from "@millrace/influx";
+ * classifyInfluxError(new HttpError(503, "busy", "", "2")).class; // "throttled"
+ * ```
  */
 export function classify(error: unknown): WriteError {
   if (error instanceof WriteError) return error;

@@ -14,6 +14,7 @@ export type { MongoChange } from "./mongo-change.js";
 export { type MongoChangesOptions, mongoChanges } from "./mongo-changes.js";
 export { type MongoCheckpointsOptions, mongoCheckpoints } from "./mongo-checkpoints.js";
 export type { MongoConnection } from "./mongo-connection.js";
+export { classifyMongoError } from "./mongo-errors.js";
 export { type MongoLookupOptions, mongoLookup } from "./mongo-lookup.js";
 export { type MongoSinkOptions, mongoSink } from "./mongo-sink.js";
 export { type MongoSourceOptions, mongoSource } from "./mongo-source.js";

@@ -9,7 +9,7 @@ import {
   MongoWriteConcernError,
 } from "mongodb";
 import { describe, expect, it } from "vitest";
-import { classify, classifyRead } from "./mongo-errors.js";
+import { classify, classifyMongoError, classifyRead } from "./mongo-errors.js";
 
 const server = (code: number, labels: readonly string[] = []): MongoServerError =>
   new MongoServerError({ message: "no", code, errorLabels: [...labels] });
@@ -85,5 +85,14 @@ describe("errors", () => {
     expect(classifyRead(server(13))).toMatchObject({ class: "fatal" });
     const own = new StreamError("E_MONGO_HISTORY", "lost");
     expect(classifyRead(own)).toBe(own);
+  });
+
+  it("of a caller's own calls are told as those of the parts are", () => {
+    const broken = new MongoNetworkError("connection 3 to 127.0.0.1:1 closed");
+    expect(classifyMongoError(broken, "write")).toMatchObject({ class: "unknown-outcome" });
+    expect(classifyMongoError(broken, "read")).toMatchObject({ class: "transient" });
+    expect(classifyMongoError(server(121), "write")).toMatchObject({ class: "poison", code: "E_MONGO_121" });
+    const own = new StreamError("E_LOOKUP", "not connected");
+    for (const call of ["read", "write"] as const) expect(classifyMongoError(own, call)).toBe(own);
   });
 });

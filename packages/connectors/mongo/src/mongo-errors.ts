@@ -77,6 +77,28 @@ export function classifyRead(error: unknown): WriteError | StreamError {
   return new WriteError("transient", failure.code, failure.message, { cause: failure.cause });
 }
 
+/**
+ * What a failure of the driver or the server is to the engine, for calls that you make yourself with a client, as in `mapAsync`: with
+ * `"write"` a broken connection leaves open whether it was done, a `"read"` is simply asked again. An error of Millrace's own is given
+ * back as it is.
+ *
+ * @example
+ * ```ts
+ * import { classifyMongoError } from "@millrace/mongo";
+ * import type { Collection } from "mongodb";
+ * async function nameOf(citizens: Collection, citizen: string): Promise<string> {
+ *   const found = await citizens.findOne({ citizen }).catch((error) => {
+ *     throw classifyMongoError(error, "read");
+ *   });
+ *   return String(found?.name);
+ * }
+ * ```
+ */
+export function classifyMongoError(error: unknown, call: "read" | "write"): WriteError | StreamError {
+  if (error instanceof StreamError) return error;
+  return call === "read" ? classifyRead(error) : classify(error);
+}
+
 /** Of which class an error number is. */
 export function classOfCode(code: number | undefined): ErrorClass {
   if (code === undefined) return "transient";

@@ -17,6 +17,7 @@ export {
   scyllaConditional,
 } from "./scylla-conditional.js";
 export type { ScyllaConnection } from "./scylla-connection.js";
+export { classify as classifyScyllaError } from "./scylla-errors.js";
 export { type ScyllaLookupOptions, scyllaLookup, scyllaPartitionLookup } from "./scylla-lookup.js";
 export { type ScyllaSinkOptions, scyllaSink } from "./scylla-sink.js";
 export { type ScyllaSourceOptions, scyllaSource } from "./scylla-source.js";

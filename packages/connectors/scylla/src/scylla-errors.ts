@@ -16,7 +16,18 @@ const SCHEMA = /does not exist|unconfigured table|undefined (column )?name|unkno
 /** The server refuses a batch for its size: its halves may pass. */
 export const TOO_LARGE = "E_SCYLLA_TOO_LARGE";
 
-/** Of which class a failure of the driver or the server is. A `write` that got no answer may have been done. */
+/**
+ * Of which class a failure of the driver or the server is, for calls of your own with the driver, too. A `write` that got no answer may
+ * have been done.
+ *
+ * @example
+ * ```ts
+ * import { classifyScyllaError } from "@millrace/scylla";
+ * import { errors } from "cassandra-driver";
+ * classifyScyllaError(new errors.OperationTimedOutError("late"), "write").class; // "unknown-outcome"
+ * classifyScyllaError(new errors.OperationTimedOutError("late"), "read").class; // "transient"
+ * ```
+ */
 export function classify(error: unknown, during: "read" | "write"): WriteError {
   if (error instanceof WriteError) return error;
   const lost: ErrorClass = during === "write" ? "unknown-outcome" : "transient";

@@ -17,8 +17,8 @@ import {
   snapshotOf,
   storedOf,
 } from "./citizen-document.js";
+import { calling } from "./mongo-call.js";
 import { CITIZENS } from "./mongo-schema.js";
-import { calling } from "./store-failure.js";
 
 /** Citizens whose decisions are looked at, at most, each time that offsets are released. */
 const SWEEP_SIZE = 500;

@@ -5,8 +5,8 @@ import { ACTIVE_CONFIGURATION } from "../ports/scoring-ports.js";
 import { parseConfiguration, type ScoringConfiguration } from "../rules/configuration.js";
 import type { RuleDefinition } from "../rules/rule.js";
 import { compileRuleSet, type RuleSet } from "../rules/rule-set.js";
+import { calling } from "./mongo-call.js";
 import { CONFIGURATIONS, RULE_SETS, RULES } from "./mongo-schema.js";
-import { calling } from "./store-failure.js";
 
 interface RuleDocument {
   readonly _id: string;
