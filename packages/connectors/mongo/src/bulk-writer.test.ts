@@ -48,7 +48,7 @@ const classes = (outcomes: readonly unknown[]): unknown[] =>
 describe("a bulk write", () => {
   it("of different documents is one, in no order; what is refused is named, the others are written", async () => {
     const { collection, calls, written } = refusing({ b: 121, d: 121 });
-    const writer = new BulkWriter(collection, replace);
+    const writer = new BulkWriter(collection, replace, 30_000);
     const outcomes = await writer.write(["a", "b", "c", "d", "e"], context);
     expect(classes(outcomes)).toEqual(["written", "poison", "written", "poison", "written"]);
     expect(outcomes[1]).toEqual({ class: "poison", code: "E_MONGO_121", message: "MongoDB: refused" });
@@ -57,7 +57,7 @@ describe("a bulk write", () => {
 
   it("with a document twice goes in order, and on behind what is refused", async () => {
     const { collection, calls, written } = refusing({ b: 121 });
-    const outcomes = await new BulkWriter(collection, replace).write(["a", "b", "a", "c"], context);
+    const outcomes = await new BulkWriter(collection, replace, 30_000).write(["a", "b", "a", "c"], context);
     expect(classes(outcomes)).toEqual(["written", "poison", "written", "written"]);
     expect(calls.map(({ ids, ordered }) => [ids.join(""), ordered])).toEqual([
       ["abac", true],
@@ -68,7 +68,7 @@ describe("a bulk write", () => {
 
   it("in order stops behind what is tried again, so that an older value never replaces a newer one", async () => {
     const { collection, written } = refusing({ b: 112 });
-    const outcomes = await new BulkWriter(collection, replace).write(["a", "b", "a", "b"], context);
+    const outcomes = await new BulkWriter(collection, replace, 30_000).write(["a", "b", "a", "b"], context);
     expect(classes(outcomes)).toEqual(["written", "conflict", "transient", "transient"]);
     expect(outcomes[2]).toMatchObject({ code: "E_MONGO_STOPPED" });
     expect(written).toEqual(["a"]);
@@ -76,9 +76,9 @@ describe("a bulk write", () => {
 
   it("two upserts of one new document: the second tries again, an insert that may be ignored is done", async () => {
     const { collection } = refusing({ a: 11000 });
-    expect(classes(await new BulkWriter(collection, replace).write(["a"], context))).toEqual(["conflict"]);
+    expect(classes(await new BulkWriter(collection, replace, 30_000).write(["a"], context))).toEqual(["conflict"]);
     const ignore = (id: string): MongoWrite => ({ kind: "insertIgnore", document: { _id: id } });
-    expect(classes(await new BulkWriter(collection, ignore).write(["a", "b"], context))).toEqual([
+    expect(classes(await new BulkWriter(collection, ignore, 30_000).write(["a", "b"], context))).toEqual([
       "written",
       "written",
     ]);
@@ -89,7 +89,7 @@ describe("a bulk write", () => {
     const writer = new BulkWriter<string>(collection, (id) => {
       if (id === "bad") throw new Error("no such thing");
       return id === "none" ? undefined : replace(id);
-    });
+    }, 30_000);
     const outcomes = await writer.write(["none", "bad", "a"], context);
     expect(outcomes).toEqual([
       "written",
@@ -103,7 +103,7 @@ describe("a bulk write", () => {
   it("ends with the run, whatever the server does", async () => {
     const ending = new AbortController();
     const collection = { bulkWrite: () => new Promise(() => {}) } as unknown as Collection;
-    const pending = new BulkWriter(collection, replace).write(["a"], { ...context, signal: ending.signal });
+    const pending = new BulkWriter(collection, replace, 30_000).write(["a"], { ...context, signal: ending.signal });
     ending.abort(new Error("over"));
     await expect(pending).rejects.toMatchObject({ class: "fatal", code: "E_MONGO_ABORTED" });
   });

@@ -6,7 +6,7 @@ import {
   WriteError,
   type WriteOutcome,
 } from "@millrace/core";
-import { type AnyBulkWriteOperation, BSON, type Collection, MongoBulkWriteError } from "mongodb";
+import { type AnyBulkWriteOperation, BSON, type BulkWriteOptions, type Collection, MongoBulkWriteError } from "mongodb";
 import { classify, classOfCode, codeName, DUPLICATE_KEY } from "./mongo-errors.js";
 import { type MongoWrite, modelOf, targetOf } from "./mongo-write.js";
 import { refusalText } from "./refusal-text.js";
@@ -27,10 +27,13 @@ type Refusal = Exclude<WriteOutcome, "written">;
 export class BulkWriter<T> implements SinkWriter<T> {
   readonly #collection: Collection;
   readonly #write: (value: T) => MongoWrite | undefined;
+  readonly #timeoutMs: number;
 
-  constructor(collection: Collection, write: (value: T) => MongoWrite | undefined) {
+  /** A connection that is silent for `timeoutMs` while it writes is given up. */
+  constructor(collection: Collection, write: (value: T) => MongoWrite | undefined, timeoutMs: number) {
     this.#collection = collection;
     this.#write = write;
+    this.#timeoutMs = timeoutMs;
   }
 
   async write(values: readonly T[], { signal }: WriteContext): Promise<readonly WriteOutcome[]> {
@@ -68,7 +71,8 @@ export class BulkWriter<T> implements SinkWriter<T> {
     try {
       await this.#collection.bulkWrite(
         writes.map(({ model }) => model),
-        { ordered },
+        // Of each command the driver takes this, though only a client's is in its types.
+        { ordered, socketTimeoutMS: this.#timeoutMs } as BulkWriteOptions,
       );
       return undefined;
     } catch (error) {

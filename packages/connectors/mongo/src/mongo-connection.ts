@@ -1,6 +1,7 @@
 import { type Health, messageOf, requireArgument, WriteError } from "@millrace/core";
 import { type Db, MongoClient, type MongoClientOptions } from "mongodb";
 import { classify } from "./mongo-errors.js";
+import { settleWrites } from "./settled-writes.js";
 
 /** How to reach MongoDB: a client passed in (then not closed by us), or what one is built from. */
 export type MongoConnection =
@@ -44,6 +45,7 @@ export function requireConnection(connection: MongoConnection, what: string): vo
 
 /** Connects. Fails with `E_MONGO_CONNECTION`, `E_MONGO_AUTH`, or `E_MONGO_ARGUMENT` for an address or options that are none. */
 export async function openClient(connection: MongoConnection): Promise<OpenClient> {
+  settleWrites();
   if ("client" in connection)
     return { client: connection.client, db: connection.client.db(connection.database), close: async () => {} };
   const client = build(connection);

@@ -35,12 +35,15 @@ export type MongoSinkOptions<T> = MongoConnection & {
   readonly concurrency?: number;
   /** What a replay does ("idempotent"). "append" for models that must not be repeated, such as `$inc`: a write without an answer is then no longer tried again. */
   readonly writes?: "idempotent" | "versioned" | "append";
+  /** Milliseconds until a server that is silent in a write is given up (30,000): whether it has the write is then not known, and it is tried again on another connection. */
+  readonly writeTimeoutMs?: number;
   /** With `mongoCheckpoints` on the same hosts: bytes that may wait for one checkpoint (64 MB). */
   readonly maxEpochBytes?: number;
 };
 
 const DEFAULT_BATCH: BatchPolicy = { size: 1_000 };
 const DEFAULT_CONCURRENCY = 4;
+const DEFAULT_WRITE_TIMEOUT_MS = 30_000;
 const DEFAULT_EPOCH_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -68,6 +71,11 @@ export function mongoSink<T>(options: MongoSinkOptions<T>): Sink<T> {
     "mongoSink: collection must be a collection's name",
   );
   requireArgument(typeof options.write === "function", "mongoSink: write must be a function");
+  const { writeTimeoutMs = DEFAULT_WRITE_TIMEOUT_MS } = options;
+  requireArgument(
+    Number.isInteger(writeTimeoutMs) && writeTimeoutMs >= 1,
+    `mongoSink: writeTimeoutMs must be a whole number of milliseconds from 1; it is ${writeTimeoutMs}`,
+  );
   return {
     name: options.name ?? `mongo:${database}.${collection}`,
     writes,
@@ -117,8 +125,8 @@ class CollectionConnection<T> implements SinkConnection<T> {
   }
 
   async open(): Promise<SinkWriter<T>> {
-    const { write, maxEpochBytes = DEFAULT_EPOCH_BYTES } = this.#options;
-    if (!this.#transactional) return new BulkWriter(this.#collection, write);
+    const { write, writeTimeoutMs = DEFAULT_WRITE_TIMEOUT_MS, maxEpochBytes = DEFAULT_EPOCH_BYTES } = this.#options;
+    if (!this.#transactional) return new BulkWriter(this.#collection, write, writeTimeoutMs);
     return new TransactionalWriter({
       client: this.#open.client,
       context: this.#context,
