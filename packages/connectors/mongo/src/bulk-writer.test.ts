@@ -86,10 +86,14 @@ describe("a bulk write", () => {
 
   it("skips values that write nothing, and refuses those whose function throws", async () => {
     const { collection, written } = refusing({});
-    const writer = new BulkWriter<string>(collection, (id) => {
-      if (id === "bad") throw new Error("no such thing");
-      return id === "none" ? undefined : replace(id);
-    }, 30_000);
+    const writer = new BulkWriter<string>(
+      collection,
+      (id) => {
+        if (id === "bad") throw new Error("no such thing");
+        return id === "none" ? undefined : replace(id);
+      },
+      30_000,
+    );
     const outcomes = await writer.write(["none", "bad", "a"], context);
     expect(outcomes).toEqual([
       "written",
