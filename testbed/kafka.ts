@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { scramUsers, security, securityEnv, writeKeyStore } from "./kafka-security.js";
 import { mavenJars } from "./maven.js";
 import { CACHE, port } from "./paths.js";
 import type { Launch, Server } from "./server.js";
@@ -9,8 +10,6 @@ import { run, writeAt } from "./shell.js";
 const VERSION = "4.3.1";
 /** Any 22 characters of base64url: all nodes of one cluster must be formatted with the same. */
 const CLUSTER_ID = "bWlsbHJhY2UtdGVzdGJlZA";
-/** Of user "millrace" on each node's third port. */
-const SASL_PASSWORD = "millrace-testbed";
 const FOLDER = `kafka-${VERSION}`;
 
 /** The class path of Kafka's server and of its own client, fetched if it is not there. */
@@ -48,6 +47,7 @@ export function kafka(id: number, nodes: number): Server {
     prepare: async (dir): Promise<Launch> => {
       await writeAt(join(dir, "server.properties"), properties(dir, id, nodes, portOf));
       await writeAt(join(dir, "log4j2.xml"), LOG4J);
+      await writeKeyStore(dir);
       if (!existsSync(join(dir, "logs", "meta.properties")))
         await run("java", [
           "-cp",
@@ -58,6 +58,7 @@ export function kafka(id: number, nodes: number): Server {
           CLUSTER_ID,
           "-c",
           join(dir, "server.properties"),
+          ...scramUsers(),
         ]);
       // The log says when it is ready; an old line in it must not be taken for a new one.
       await rm(join(dir, "server.log"), { force: true });
@@ -79,7 +80,7 @@ export function kafka(id: number, nodes: number): Server {
       };
     },
     ready: async (log) => existsSync(log) && (await readFile(log, "utf8")).includes("Kafka Server started"),
-    env: () => ({ KAFKA_BROKERS: brokers(0), KAFKA_SASL_BROKERS: brokers(2), KAFKA_SASL_PASSWORD: SASL_PASSWORD }),
+    env: () => ({ KAFKA_BROKERS: brokers(0), ...securityEnv(brokers) }),
   };
 }
 
@@ -87,15 +88,14 @@ function properties(dir: string, id: number, nodes: number, portOf: (node: numbe
   const replicas = nodes === 1 ? 1 : 3;
   const minInSync = nodes === 1 ? 1 : 2;
   const voters = Array.from({ length: nodes }, (_, i) => `${i + 1}@127.0.0.1:${portOf(i + 1) + 1}`).join(",");
+  const { listeners, protocols, lines } = security(dir, portOf(id));
   return `process.roles=broker,controller
 node.id=${id}
 controller.quorum.voters=${voters}
-listeners=PLAINTEXT://127.0.0.1:${portOf(id)},CONTROLLER://127.0.0.1:${portOf(id) + 1},SASL://127.0.0.1:${portOf(id) + 2}
-advertised.listeners=PLAINTEXT://127.0.0.1:${portOf(id)},SASL://127.0.0.1:${portOf(id) + 2}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT
-listener.name.sasl.sasl.enabled.mechanisms=PLAIN
-listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_millrace="${SASL_PASSWORD}";
-controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:${portOf(id)},CONTROLLER://127.0.0.1:${portOf(id) + 1}${listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:${portOf(id)}${listeners}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${protocols}
+${lines}controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=${join(dir, "logs")}
 auto.create.topics.enable=false

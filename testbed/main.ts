@@ -13,7 +13,8 @@ const HELP = `npm run testbed -- COMMAND [names]
   kill [names]    kill -9; data stays
   wipe [names]    stop and delete data
 
-  names: kafka cassandra influx mongo dgraph (none: all; dgraph is a stand-in of ours, not Dgraph). KAFKA_NODES=3 starts three brokers (kafka-1 kafka-2 kafka-3).
+  names: kafka cassandra influx mongo dgraph (none: all; dgraph is a stand-in of ours, not Dgraph). KAFKA_NODES=3 starts three brokers (kafka-1 kafka-2 kafka-3),
+  KAFKA_SECURE=1 gives them listeners with logins (PLAIN, SCRAM) and TLS too.
   Ports: KAFKA_PORT 19092, CASS_PORT 19042, INFLUX_PORT 18086, MONGO_PORT 17017, DGRAPH_STAND_IN_PORT 19081, all on 127.0.0.1. Cache: TESTBED_CACHE.`;
 
 const [command = "help", ...rest] = process.argv.slice(2);

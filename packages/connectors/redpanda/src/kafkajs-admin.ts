@@ -79,7 +79,7 @@ export class KafkajsAdmin implements KafkaAdmin {
   ): Promise<boolean> {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
     return this.#admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       topics: [{ topic, numPartitions: partitions, replicationFactor: replicas, configEntries }],
     });
   }

@@ -11,6 +11,7 @@ import {
 import { LAPSE_MS, TaskLease } from "./checkpoints/task-lease.js";
 import { type LeaseRecord, TaskView } from "./checkpoints/task-view.js";
 import type { KafkaDriver, KafkaLogReader } from "./kafka-driver.js";
+import { makeTopic } from "./make-topic.js";
 import { partitionOfKey } from "./partitioner.js";
 import { classify } from "./redpanda-errors.js";
 import { driverOf, type RedpandaConnection } from "./redpanda-options.js";
@@ -90,7 +91,7 @@ class TopicCheckpoints implements CheckpointConnection {
           "min.cleanable.dirty.ratio": "0.2",
           "segment.bytes": String(64 * 1024 * 1024),
         };
-        await driver.admin.createTopic(topic, { partitions, replicas: options.replicas ?? BROKER_DEFAULT, config });
+        await makeTopic(driver.admin, topic, { partitions, replicas: options.replicas ?? BROKER_DEFAULT, config });
         found = await driver.admin.partitions(topic);
       }
       const policy = (await driver.admin.config(topic)).get("cleanup.policy");

@@ -1,5 +1,6 @@
 import type { Topic } from "@millrace/core";
 import type { Compression } from "./kafka-driver.js";
+import { makeTopic } from "./make-topic.js";
 import { driverOf, type RedpandaConnection } from "./redpanda-options.js";
 import { redpandaSink } from "./redpanda-sink.js";
 import { redpandaSource } from "./redpanda-source.js";
@@ -50,7 +51,7 @@ export async function ensureTopic(
   await driver.connect();
   try {
     if ((await driver.admin.partitions(topic)) !== undefined) return false;
-    return await driver.admin.createTopic(topic, {
+    return await makeTopic(driver.admin, topic, {
       partitions: options.partitions,
       replicas: options.replicas ?? 1,
       config: options.config ?? {},

@@ -1,6 +1,8 @@
+import { setTimeout as elapsed } from "node:timers/promises";
 import { StreamError } from "@millrace/core";
 import { Admin, Consumer } from "@platformatic/kafka";
 import type { KafkaAdmin, TopicOffsets, TopicPartition } from "../kafka-driver.js";
+import { classify } from "../redpanda-errors.js";
 import { fetchAll } from "./platformatic-fetch.js";
 import type { ClientOptions } from "./platformatic-options.js";
 
@@ -22,8 +24,21 @@ export class PlatformaticAdmin implements KafkaAdmin {
     this.#options = options;
   }
 
+  /** A login or certificate that is refused is refused at once: the client would try it four times. */
   async connect(): Promise<void> {
-    await this.#admin.listApis();
+    const { retries, retryDelay } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      const first = new Admin({ ...this.#options, retries: 0 });
+      try {
+        await first.listApis();
+        return;
+      } catch (error) {
+        if (attempt > Number(retries) || classify(error).class === "fatal") throw error;
+        await elapsed(Number(retryDelay));
+      } finally {
+        await first.close();
+      }
+    }
   }
 
   async close(): Promise<void> {
