@@ -44,6 +44,7 @@ export function cassandra(): Server {
           "-Xss512k",
           "-XX:+UseSerialGC",
           "-XX:MaxDirectMemorySize=512m",
+          ...(process.env.CASS_JVM_ARGS ?? "").split(" ").filter((arg) => arg !== ""),
           "-Djava.net.preferIPv4Stack=true",
           `-javaagent:${join(lib, "jamm-0.4.0.jar")}`,
           `@${join(dir, "jvm17.options")}`,

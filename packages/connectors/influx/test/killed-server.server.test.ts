@@ -5,13 +5,13 @@ import { setTimeout as elapsed } from "node:timers/promises";
 import { from } from "@millrace/core";
 import { sinkChecks, sourceChecks, testSink } from "@millrace/core/testing";
 import { afterAll, expect, it } from "vitest";
+import { parseEnv, testbed } from "../../../../testbed/command-line.js";
 import { flux, fluxSource, influxSink } from "../src/index.js";
 import { freshBucket } from "./server.js";
-import { parseEnv, testbed } from "./testbed.js";
 
 /** A server of our own, which nobody else misses while it is dead. */
 const folder = await mkdtemp(join(tmpdir(), "millrace-influx-"));
-const own = testbed({ TESTBED_RUN: folder, INFLUX_PORT: process.env.INFLUX_KILL_PORT ?? "38086" });
+const own = testbed("influx", { TESTBED_RUN: folder, INFLUX_PORT: process.env.INFLUX_KILL_PORT ?? "38086" });
 await own("up");
 const { INFLUX_URL: url = "", INFLUX_TOKEN: token = "", INFLUX_ORG: org = "" } = parseEnv(await own("env"));
 const server = { url, token, org };

@@ -7,9 +7,9 @@ import { from } from "@millrace/core";
 import { testContext } from "@millrace/core/testing";
 import { MongoClient } from "mongodb";
 import { afterAll, expect, it } from "vitest";
+import { parseEnv, testbed } from "../../../../testbed/command-line.js";
 import { ensureSchema, mongoChanges, mongoCheckpoints, mongoLookup, mongoSink, mongoSource } from "../src/index.js";
 import { url as openUrl, testDatabase } from "./databases.js";
-import { parseEnv, testbed } from "./testbed.js";
 
 const SECRET = "sesame-42";
 const folder = await mkdtemp(join(tmpdir(), "millrace-mongo-"));
@@ -18,7 +18,7 @@ const started: { readonly stop: () => Promise<unknown> }[] = [];
 
 /** A server of our own with these arguments, on the same data each time. */
 async function server(args: string): Promise<{ readonly url: string; readonly down: () => Promise<unknown> }> {
-  const own = testbed({ TESTBED_RUN: folder, MONGO_PORT: port, MONGO_ARGS: args });
+  const own = testbed("mongo", { TESTBED_RUN: folder, MONGO_PORT: port, MONGO_ARGS: args });
   await own("up");
   started.push({ stop: () => own("wipe") });
   return { url: parseEnv(await own("env")).MONGO_URL ?? "", down: () => own("down") };
@@ -109,7 +109,7 @@ it("TLS: by the driver's own options; a certificate that is not trusted is refus
     ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"],
     ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
   ]);
-  await testbed({ TESTBED_RUN: folder, MONGO_PORT: port })("wipe");
+  await testbed("mongo", { TESTBED_RUN: folder, MONGO_PORT: port })("wipe");
   const { url } = await server(`--tls-cert-file ${cert} --tls-key-file ${key}`);
   const secure: Connection = { url, database: "app", options: { tls: true, tlsCAFile: cert } };
   await ensureSchema(secure, { citizens: {} });
@@ -193,7 +193,7 @@ it("a client that is passed in is used, and left open", async () => {
 });
 
 it("a server by itself has no changes and no transactions, which is said at the start", async () => {
-  await testbed({ TESTBED_RUN: folder, MONGO_PORT: port })("wipe");
+  await testbed("mongo", { TESTBED_RUN: folder, MONGO_PORT: port })("wipe");
   const { url } = await server("--standalone");
   await ensureSchema({ url, database: "app" }, { citizens: {} });
   const connection = { url, database: "app" };

@@ -6,15 +6,15 @@ import { from, topology } from "@millrace/core";
 import { sinkChecks, sourceChecks, testContext, testSink, virtualClock } from "@millrace/core/testing";
 import type { Document } from "mongodb";
 import { afterAll, describe, expect, it } from "vitest";
+import { parseEnv, testbed } from "../../../../testbed/command-line.js";
 import { Program } from "../../../../testbed/program.js";
 import { mongoChanges, mongoCheckpoints, mongoSink, mongoSource } from "../src/index.js";
 import { MongoPayload } from "../src/mongo-system.js";
 import { type TestDatabase, testDatabase } from "./databases.js";
-import { parseEnv, testbed } from "./testbed.js";
 
 /** A server of our own, which nobody else misses while it is dead, and which fails on demand. */
 const folder = await mkdtemp(join(tmpdir(), "millrace-mongo-"));
-const own = testbed({
+const own = testbed("mongo", {
   TESTBED_RUN: folder,
   MONGO_PORT: process.env.MONGO_KILL_PORT ?? "38017",
   MONGO_ARGS: "--enable-test-commands",

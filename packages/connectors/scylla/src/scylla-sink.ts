@@ -18,7 +18,7 @@ import { type Nulls, RowStatements } from "./row-statements.js";
 import { checkConnection, type ScyllaConnection } from "./scylla-connection.js";
 import { type SinkPlan, TableWriter } from "./sink-writer.js";
 import { checkTableName, requireTable } from "./table-shape.js";
-import { GrowingTime, type VersionContext } from "./write-version.js";
+import { GrowingTime, type VersionContext, watchedVersion } from "./write-version.js";
 
 /** Options of {@link scyllaSink}. */
 export interface ScyllaSinkOptions<T> extends ScyllaConnection {
@@ -131,14 +131,15 @@ class TableSinkConnection<T> implements SinkConnection<T> {
     { clock, logger }: RuntimeContext,
   ): Promise<TableSinkConnection<T>> {
     const shape = await requireTable(session, { keyspace, table });
-    if (plan.version !== undefined && shape.compaction.endsWith("TimeWindowCompactionStrategy"))
+    const watched = watchedPlan(plan, shape.compaction, () =>
       logger.warn(
-        `scyllaSink "${keyspace}.${table}": the table's compaction sorts by write time, which a version replaces: unless versions are times in microseconds (timeVersion()), expired rows are not dropped together`,
-      );
+        `scyllaSink "${keyspace}.${table}": the table's compaction sorts by write time, which a version replaces, and the versions are no times in microseconds: expired rows are not dropped together. Use timeVersion(), or another compaction`,
+      ),
+    );
     const statements = new RowStatements(shape, nulls, plan.ttlSeconds !== undefined);
     // One clock and one limit for all tasks: they write one table by one client.
     const time = new GrowingTime(() => clock.now());
-    return new TableSinkConnection(session, new TableWriter(session, statements, plan, time, pLimit(concurrency)));
+    return new TableSinkConnection(session, new TableWriter(session, statements, watched, time, pLimit(concurrency)));
   }
 
   async open(): Promise<SinkWriter<T>> {
@@ -152,6 +153,15 @@ class TableSinkConnection<T> implements SinkConnection<T> {
   close(): Promise<void> {
     return this.#session.close();
   }
+}
+
+/** Positions are no times; of what a function gives, only its versions tell. */
+function watchedPlan<T>(plan: SinkPlan<T>, compaction: string, warn: () => void): SinkPlan<T> {
+  const { version } = plan;
+  if (version === undefined || !compaction.endsWith("TimeWindowCompactionStrategy")) return plan;
+  if (version !== "position") return { ...plan, version: watchedVersion(version, warn) };
+  warn();
+  return plan;
 }
 
 function wholeNumber(value: number, what: string): number {

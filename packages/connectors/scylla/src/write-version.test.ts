@@ -1,7 +1,7 @@
 import type { Origin } from "@millrace/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkedVersion, GrowingTime, positionVersion, timeVersion } from "./write-version.js";
+import { checkedVersion, GrowingTime, positionVersion, timeVersion, watchedVersion } from "./write-version.js";
 
 const at = (offset: Origin["offset"], index = "", firing?: number): Origin => ({
   source: "orders",
@@ -66,4 +66,18 @@ it("the time of writes grows when the clock stands or goes back", () => {
   const clock = [10, 10, 9, 11, 11];
   const time = new GrowingTime(() => clock.shift() ?? 0);
   expect([1, 2, 3, 4, 5].map(() => time.next())).toEqual([10_000n, 10_001n, 10_002n, 11_000n, 11_001n]);
+});
+
+it("of versions that are watched, the first that is no time in microseconds is told, once", () => {
+  let told = 0;
+  const context = { time: undefined, origin: undefined };
+  const watched = watchedVersion(
+    (value: number | bigint) => value,
+    () => told++,
+  );
+  const now = Date.UTC(2025, 0, 1);
+  expect(watched(timeVersion(now), context)).toBe(timeVersion(now));
+  expect(told).toBe(0);
+  expect([watched(now, context), watched(7n, context)]).toEqual([now, 7n]);
+  expect(told).toBe(1);
 });

@@ -92,6 +92,28 @@ export function timeVersion(timeMs: number | Date | undefined, tie = 0): bigint 
   return BigInt(ms) * 1_000n + BigInt(tie);
 }
 
+/** Below it no time of ours in microseconds, and above it none in milliseconds: 1973, or 5138. */
+const MICROSECONDS = 100_000_000_000_000n;
+
+/**
+ * For tables whose compaction sorts by write time: the same versions, and `warn` is called once, when one comes that can be no time in
+ * microseconds.
+ */
+export function watchedVersion<T>(
+  version: (value: T, context: VersionContext) => number | bigint,
+  warn: () => void,
+): (value: T, context: VersionContext) => number | bigint {
+  let warned = false;
+  return (value, context) => {
+    const made = version(value, context);
+    if (!warned && made < MICROSECONDS) {
+      warned = true;
+      warn();
+    }
+    return made;
+  };
+}
+
 /** Microseconds that grow with every call, so that of two writes of a row the later one wins, even within one request. */
 export class GrowingTime {
   readonly #now: () => number;

@@ -7,10 +7,10 @@ import { promisify } from "node:util";
 import { from, type Logger, type RuntimeContext } from "@millrace/core";
 import { sinkChecks, sourceChecks, testContext, testSink } from "@millrace/core/testing";
 import { afterAll, expect, it } from "vitest";
+import { parseEnv, testbed } from "../../../../testbed/command-line.js";
 import { Program } from "../../../../testbed/program.js";
 import { scyllaConditional, scyllaLookup, scyllaSink, scyllaSource } from "../src/index.js";
 import { freshTable, KEYSPACE, rawClient, rowsOf } from "./tables.js";
-import { parseEnv, testbed } from "./testbed.js";
 
 /** A server of our own, which nobody else misses while it is dead, which asks for a login, and speaks TLS to those who want it. */
 const folder = await mkdtemp(join(tmpdir(), "millrace-scylla-"));
@@ -19,11 +19,13 @@ const keytool = (...args: readonly string[]): Promise<{ stdout: string }> =>
   promisify(execFile)("keytool", [...args, "-alias", "server", "-keystore", keystore, "-storepass", "changeit"]);
 await keytool("-genkeypair", "-keyalg", "RSA", "-validity", "30", "-dname", "CN=millrace", "-ext", "SAN=IP:127.0.0.1");
 const { stdout: certificate } = await keytool("-exportcert", "-rfc");
-const own = testbed({
+const own = testbed("cassandra", {
   TESTBED_RUN: folder,
   CASS_PORT: process.env.CASS_KILL_PORT ?? "39042",
   CASS_STORAGE_PORT: process.env.CASS_KILL_STORAGE_PORT ?? "37000",
   CASS_HEAP: "768m",
+  // A server that lives for some seconds is not worth the better compiler: it starts in two thirds of the time.
+  CASS_JVM_ARGS: "-XX:TieredStopAtLevel=1",
   CASS_YAML_EXTRA: `authenticator: PasswordAuthenticator
 authorizer: CassandraAuthorizer
 auth_read_consistency_level: ONE

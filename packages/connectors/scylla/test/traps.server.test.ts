@@ -313,7 +313,7 @@ it("the driver's log events are the run's", async () => {
   expect(lines.some((line) => line.startsWith("debug Client: Connecting to cluster"))).toBe(true);
 });
 
-it("a versioned sink warns of a table whose compaction sorts by write time", async () => {
+it("a versioned sink warns of a table whose compaction sorts by write time, unless its versions are such times", async () => {
   const table = await freshTable(
     client,
     "twcs",
@@ -322,11 +322,20 @@ it("a versioned sink warns of a table whose compaction sorts by write time", asy
   );
   const warnings: string[] = [];
   const logger: Logger = { debug() {}, info() {}, warn: (text) => void warnings.push(text), error() {} };
-  for (const version of [undefined, "position"] as const) {
-    const connection = await sinkOn(table, version === undefined ? {} : { version }).connect(testContext({ logger }));
+  const warned = async (options: Partial<ScyllaSinkOptions<Entry>>): Promise<number> => {
+    warnings.length = 0;
+    const connection = await sinkOn(table, options).connect(testContext({ logger }));
+    const writer = await connection.open({ topology: "t", partitions: ["0"], lease: 1 }, undefined);
+    const origin = { source: "s", partition: "0", offset: 1, index: "" };
+    const call = { signal: new AbortController().signal, attempt: 1, ids: [], keys: [], times: [], origins: [origin] };
+    for (const n of [1, 2]) expect(await writer.write([{ id: "a", n, v: "v" }], call)).toEqual(["written"]);
     await connection.close();
-  }
-  expect(warnings.filter((text) => text.includes("compaction sorts by write time")).length).toBe(1);
+    return warnings.filter((text) => text.includes("compaction sorts by write time")).length;
+  };
+  expect(await warned({})).toBe(0);
+  expect(await warned({ version: () => timeVersion(Date.now()) })).toBe(0);
+  expect(await warned({ version: () => Date.now() })).toBe(1);
+  expect(await warned({ version: "position" })).toBe(1);
 });
 
 it("a scan that is stopped goes on at its checkpoint, and every row is written once", async () => {

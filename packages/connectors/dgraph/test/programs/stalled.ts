@@ -1,43 +1,20 @@
 /** Sends a million values to a server that does not answer, or scans into a sink that does not take them, and then goes on; prints how far the memory grew meanwhile. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { from, type Sink } from "@millrace/core";
+import { from } from "@millrace/core";
+import { MemoryWatch, StalledSink } from "../../../../../testbed/memory.js";
 import { dgraphSink, dgraphSource } from "../../src/index.js";
 
+const STALL_MS = 2_000;
+
 const [url = "", prefix = "", which = ""] = process.argv.slice(2);
-const collect = (globalThis as { gc?: () => void }).gc as () => void;
-const used = (): number => {
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-};
+const stalled = new StalledSink();
 let pulled = 0;
-let count = 0;
-let release = (): void => {};
-const stalled = new Promise<void>((resolve) => {
-  release = resolve;
-});
 
 function* million(): Generator<number> {
   for (; pulled < 1_000_000; pulled++) yield pulled;
 }
 
-/** Takes nothing until it is told to go on. */
-const slow: Sink<unknown> = {
-  name: "slow",
-  writes: "append",
-  connect: async () => ({
-    open: async () => ({
-      write: async (values) => {
-        await stalled;
-        count += values.length;
-      },
-      close: async () => {},
-    }),
-    close: async () => {},
-  }),
-};
-
-const before = used();
+const memory = new MemoryWatch();
 const run =
   which === "sink"
     ? from(million)
@@ -47,9 +24,9 @@ const run =
             xid: `${prefix}id`,
             timeout: "10m",
             concurrency: 4,
-            // Two of a batch are written: that all are taken is enough here.
+            // Of some batches one is written: that all are taken is enough here.
             write: (n) =>
-              n % 100 === 0 ? { kind: "set", id: `m${n}`, fields: { [`${prefix}text`]: "x".repeat(200) } } : undefined,
+              n % 500 === 0 ? { kind: "set", id: `m${n}`, fields: { [`${prefix}text`]: "x".repeat(200) } } : undefined,
           }),
         )
         .start()
@@ -64,17 +41,10 @@ const run =
           },
         }),
       )
-        .to(slow)
+        .to(stalled.sink)
         .start();
-let most = 0;
-for (let i = 0; i < 8; i++) {
-  await sleep(250);
-  most = Math.max(most, used() - before);
-}
+await sleep(STALL_MS);
 console.log(`stalled at ${pulled}`);
-release();
-const watch = setInterval(() => {
-  most = Math.max(most, used() - before);
-}, 250);
-await run.done.finally(() => clearInterval(watch));
-console.log(JSON.stringify({ pulled, count, grownMB: Math.round(most / 1024 / 1024) }));
+stalled.go();
+await run.done;
+console.log(JSON.stringify({ pulled, count: stalled.count, grownMB: memory.end() }));

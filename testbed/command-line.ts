@@ -2,14 +2,15 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-const main = fileURLToPath(new URL("../../../../testbed/main.ts", import.meta.url));
+const main = fileURLToPath(new URL("main.ts", import.meta.url));
 const run = promisify(execFile);
 
-/** The testbed's command line, for servers of our own: `env` gives them other ports and another folder. */
+/** For server tests: the testbed's commands for a server of their own. `env` gives it other ports and another folder. */
 export function testbed(
+  server: string,
   env: Readonly<Record<string, string>>,
 ): (command: "up" | "down" | "kill" | "wipe" | "env", name?: string) => Promise<string> {
-  return async (command, name = "cassandra") =>
+  return async (command, name = server) =>
     (await run(process.execPath, ["--import", "tsx", main, command, name], { env: { ...process.env, ...env } })).stdout;
 }
 
