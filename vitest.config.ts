@@ -23,7 +23,9 @@ const config: ViteUserConfig = defineConfig({
     pool: "forks",
     // By default one processor is left idle, which on a machine of two doubles the time.
     maxWorkers: "100%",
-    testTimeout: 20_000,
+    // What a hanging test costs; no test is to be faster than a slow machine's disk.
+    testTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
   },
 });
 export default config;

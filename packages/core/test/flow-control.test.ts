@@ -117,7 +117,7 @@ describe("backpressure", () => {
 
   it("holds where values become many: a stalled sink lets few be made, and nothing is lost of them", async () => {
     const source = testSource<number>({ batchSize: 1_024 });
-    for (let i = 0; i < 3_000; i++) source.push(i);
+    for (let i = 0; i < 600; i++) source.push(i);
     source.end();
     let made = 0;
     const lines = (n: number) => {
@@ -136,8 +136,8 @@ describe("backpressure", () => {
     expect(made).toBeLessThan(4 * MAX_CHANNEL_VALUES);
     sink.release();
     await run.done;
-    expect(made).toBe(1_500_000);
-    expect(sink.values).toHaveLength(1_500_000);
+    expect(made).toBe(300_000);
+    expect(sink.values).toHaveLength(300_000);
     expect(sink.values.every((value, i) => value === i)).toBe(true);
   });
 

@@ -331,7 +331,13 @@ describe("beside an endless synchronous iterable", () => {
       .start();
     let ticks = 0;
     const timer = setInterval(() => ticks++, 1);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    // Half a second of this process's own time: what else the machine does takes no part in it.
+    const before = process.cpuUsage();
+    const used = () => {
+      const { user, system } = process.cpuUsage(before);
+      return user + system;
+    };
+    while (used() < 500_000) await new Promise((resolve) => setImmediate(resolve));
     clearInterval(timer);
     expect(ticks).toBeGreaterThanOrEqual(10);
     const summary = await run.stop();
@@ -475,15 +481,13 @@ describe("a process that ran a topology", () => {
        console.log("over");`,
     );
     const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
-    const started = Date.now();
     const { stdout } = await new Promise<{ stdout: string }>((resolve, reject) => {
-      execFile(process.execPath, ["--import", tsx, file], { timeout: 15_000 }, (error, stdout, stderr) => {
+      execFile(process.execPath, ["--import", tsx, file], { timeout: 50_000 }, (error, stdout, stderr) => {
         if (error === null) resolve({ stdout });
         else reject(new Error(`${error.message}\n${stderr}`));
       });
     });
     expect(stdout).toBe("over\n");
-    expect(Date.now() - started).toBeLessThan(15_000);
   });
 });
 
@@ -506,8 +510,7 @@ describe("a run", () => {
     const done = outcome(from(source).countAll(virtualRun({ signal })));
     await new Promise((resolve) => setImmediate(resolve));
     controller.abort(new Error("user left"));
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(String(done.error)).toBe("Error: user left");
+    await expect.poll(() => String(done.error)).toBe("Error: user left");
     expect(listeners.filter((what) => what === "add").length).toBe(
       listeners.filter((what) => what === "remove").length,
     );
@@ -559,8 +562,7 @@ describe("a run", () => {
       .catch(() => {});
     expect(errors).toEqual([]);
     const run: Run = failing().to(ignore()).start({ logger });
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(errors).toEqual(['topology "stream" failed']);
+    await expect.poll(() => errors).toEqual(['topology "stream" failed']);
     await run.done.catch(() => {});
     const aborted = sink.branch.start({ logger });
     aborted.abort();

@@ -8,6 +8,8 @@ const MAIN = fileURLToPath(new URL("../src/demo/main.ts", import.meta.url));
 /** The demo as a process, as a user starts it. */
 export class DemoProcess {
   readonly lines: string[] = [];
+  /** What it said is wrong: a stream of its own, since between two pipes there is no order. */
+  readonly errors: string[] = [];
   readonly #process: ChildProcess;
   readonly #waiting = new Set<() => void>();
 
@@ -15,12 +17,15 @@ export class DemoProcess {
     this.#process = spawn(process.execPath, ["--conditions=millrace-source", "--import", "tsx", MAIN, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
     });
-    for (const stream of [this.#process.stdout, this.#process.stderr]) {
-      createInterface({ input: stream as NodeJS.ReadableStream }).on("line", (line) => {
-        this.lines.push(line);
-        for (const look of this.#waiting) look();
-      });
-    }
+    createInterface({ input: this.#process.stdout as NodeJS.ReadableStream }).on("line", (line) => {
+      this.lines.push(line);
+      for (const look of this.#waiting) look();
+    });
+    createInterface({ input: this.#process.stderr as NodeJS.ReadableStream }).on("line", (line) => this.errors.push(line));
+  }
+
+  get output(): string {
+    return [...this.lines, ...this.errors].join("\n");
   }
 
   /** Resolves when a line like this was written. */

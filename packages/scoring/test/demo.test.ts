@@ -29,7 +29,7 @@ describe("npm run demo", () => {
     timeout: TIMEOUT_MS,
   }, async () => {
     const demo = demoOn("--events", "3000", "--once", "--citizens", "100");
-    expect(await demo.ended(), demo.lines.join("\n")).toBe(0);
+    expect(await demo.ended(), demo.output).toBe(0);
     expect(demo.lines.at(-1)).toMatch(
       /^EQUAL: [\d,]+ rows in 9 stores compared with the oracle's reading of 3,000 messages$/,
     );
@@ -45,7 +45,7 @@ describe("npm run demo", () => {
 
   it("crash: killed with SIGKILL at least ten times, still equal", { timeout: TIMEOUT_MS }, async () => {
     const demo = demoOn("--events", "6000", "--crash", "--citizens", "100");
-    expect(await demo.ended(), demo.lines.join("\n")).toBe(0);
+    expect(await demo.ended(), demo.output).toBe(0);
     const killed = demo.lines
       .map((line) => /^killed (\d+) times with SIGKILL/.exec(line)?.[1])
       .find((count) => count !== undefined);
@@ -60,7 +60,7 @@ describe("npm run demo", () => {
     await first.said(/events\/s · lag/);
     const second = demoOn("--citizens", "100");
     expect(await second.ended()).toBe(1);
-    expect(second.lines.at(-1)).toMatch(/^E_LEASE_HELD: .*process \d+/);
+    expect(second.errors.at(-1)).toMatch(/^E_LEASE_HELD: .*process \d+/);
     const shown = first.lines.length;
     await first.said(/[1-9][\d,]* scored/);
     expect(first.lines.length).toBeGreaterThanOrEqual(shown);
@@ -71,18 +71,18 @@ describe("npm run demo", () => {
     await third.said(/^Resuming: /);
     await third.said(/[1-9][\d,]* scored/);
     third.kill("SIGINT");
-    expect(await third.ended(), third.lines.join("\n")).toBe(0);
+    expect(await third.ended(), third.output).toBe(0);
     expect(third.lines.at(-2)).toMatch(/nothing left to score/);
     expect(third.lines.at(-1)).toContain(data);
 
     const check = demoOn("--once");
-    expect(await check.ended(), check.lines.join("\n")).toBe(0);
+    expect(await check.ended(), check.output).toBe(0);
     expect(check.lines.at(-1)).toMatch(/^EQUAL: /);
   });
 
   it("says what is wrong with its words, with exit code 2", { timeout: TIMEOUT_MS }, async () => {
     const demo = demoOn("--evnts", "5");
     expect(await demo.ended()).toBe(2);
-    expect(demo.lines.join("\n")).toMatch(/--evnts[\s\S]*--help/);
+    expect(demo.output).toMatch(/--evnts[\s\S]*--help/);
   });
 });

@@ -75,6 +75,6 @@ it("every channel that we make is closed, whatever way its part ends", async () 
     );
     expect([name, failed]).toEqual([name, name.includes(",")]);
     expect([name, opened - before]).toEqual([name, 1]);
-    await expect.poll(() => [name, open.size], { timeout: 5_000 }).toEqual([name, 0]);
+    await expect.poll(() => [name, open.size]).toEqual([name, 0]);
   }
 });

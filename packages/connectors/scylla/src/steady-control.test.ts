@@ -1,7 +1,13 @@
-import { setTimeout as elapsed } from "node:timers/promises";
 import type { Client } from "cassandra-driver";
-import { expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { steadyControl } from "./steady-control.js";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 it("looks for the hosts again when that failed, until it succeeds, and rejects nobody", async () => {
   let calls = 0;
@@ -14,9 +20,9 @@ it("looks for the hosts again when that failed, until it succeeds, and rejects n
   steadyControl({ controlConnection: control } as unknown as Client);
   await control._refresh();
   expect(calls).toBe(1);
-  await elapsed(700);
+  await vi.advanceTimersByTimeAsync(700);
   expect(calls).toBe(2);
-  await elapsed(700);
+  await vi.advanceTimersByTimeAsync(700);
   expect(calls).toBe(2);
 });
 
@@ -31,7 +37,7 @@ it("does not look again when the client is closed, and leaves other clients as t
   };
   steadyControl({ controlConnection: control } as unknown as Client);
   await control._refresh();
-  await elapsed(700);
+  await vi.advanceTimersByTimeAsync(700);
   expect(calls).toBe(1);
   expect(() => steadyControl({} as Client)).not.toThrow();
 });

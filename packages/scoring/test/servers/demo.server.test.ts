@@ -36,7 +36,7 @@ describe("npm run demo -- --servers", () => {
     timeout: TIMEOUT_MS,
   }, async () => {
     const demo = demoOn("--events", "600", "--once");
-    expect(await demo.ended(), demo.lines.join("\n")).toBe(0);
+    expect(await demo.ended(), demo.output).toBe(0);
     expect(demo.lines.at(-1)).toMatch(/^EQUAL: [\d,]+ rows in (9|10) stores compared with .* 600 messages$/);
 
     const mongo = new MongoClient(servers.mongo.url);
@@ -50,7 +50,7 @@ describe("npm run demo -- --servers", () => {
 
   it("crash: killed with SIGKILL at least ten times, still equal", { timeout: TIMEOUT_MS }, async () => {
     const demo = demoOn("--events", "800", "--crash");
-    expect(await demo.ended(), demo.lines.join("\n")).toBe(0);
+    expect(await demo.ended(), demo.output).toBe(0);
     const killed = demo.lines
       .map((line) => /^killed (\d+) times with SIGKILL/.exec(line)?.[1])
       .find((count) => count !== undefined);
@@ -68,11 +68,11 @@ describe("npm run demo -- --servers", () => {
     await second.said(/^Resuming: /);
     await second.said(/[1-9][\d,]* scored/);
     second.kill("SIGINT");
-    expect(await second.ended(), second.lines.join("\n")).toBe(0);
-    expect(second.lines.join("\n")).toMatch(/nothing left to score/);
+    expect(await second.ended(), second.output).toBe(0);
+    expect(second.output).toMatch(/nothing left to score/);
 
     const check = demoOn("--once");
-    expect(await check.ended(), check.lines.join("\n")).toBe(0);
+    expect(await check.ended(), check.output).toBe(0);
     expect(check.lines.at(-1)).toMatch(/^EQUAL: /);
   });
 });
