@@ -21,7 +21,9 @@ export class DemoProcess {
       this.lines.push(line);
       for (const look of this.#waiting) look();
     });
-    createInterface({ input: this.#process.stderr as NodeJS.ReadableStream }).on("line", (line) => this.errors.push(line));
+    createInterface({ input: this.#process.stderr as NodeJS.ReadableStream }).on("line", (line) =>
+      this.errors.push(line),
+    );
   }
 
   get output(): string {
