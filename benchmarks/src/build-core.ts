@@ -4,11 +4,11 @@ import { fileURLToPath } from "node:url";
 import { execute } from "./process.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const PACKAGES = ["packages/core", "packages/connectors/sqlite"];
+export const CORE_PACKAGES: readonly string[] = ["packages/core", "packages/connectors/sqlite"];
 
 /** What is measured is the published build, so it is made again where a source is newer. */
-export async function buildPackages(say: (line: string) => void): Promise<void> {
-  for (const folder of PACKAGES) {
+export async function buildPackages(say: (line: string) => void, folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
     const output = join(ROOT, folder, "dist", "index.js");
     if (existsSync(output) && statSync(output).mtimeMs >= newestSource(join(ROOT, folder, "src"))) continue;
     say(`building ${folder}`);

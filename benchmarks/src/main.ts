@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { buildPackages } from "./build-core.js";
+import { buildPackages, CORE_PACKAGES } from "./build-core.js";
 import { chart } from "./chart.js";
 import { type Options, parseOptions, USAGE } from "./options.js";
 import { page, table } from "./report.js";
@@ -24,7 +24,7 @@ async function main(options: Options): Promise<void> {
     writeDocs(JSON.parse(readFileSync(options.report, "utf8")) as Results);
     return;
   }
-  await buildPackages(say);
+  await buildPackages(say, CORE_PACKAGES);
   const results = await run(options, say);
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
   process.stdout.write(`${table(results)}\n`);

@@ -8,6 +8,7 @@ import {
   type Results,
   type WorkloadResults,
 } from "./results.js";
+import { markdownTable, percent, rounded } from "./table.js";
 import { judge } from "./targets.js";
 
 /** For a terminal: a line for each engine of each workload. */
@@ -82,13 +83,16 @@ function section(id: string, title: string, results: WorkloadResults): readonly 
   return [
     `## ${id}: ${title}`,
     "",
-    `| engine | M values / CPU s | spread | against Millrace | values a run |${bytes ? " bytes allocated a value |" : ""}`,
-    `|---|--:|--:|--:|--:|${bytes ? "--:|" : ""}`,
-    ...rates.map(([engine, result]) => {
-      const { median, spread, n, bytesPerValue } = result;
-      const last = bytes ? ` ${bytesPerValue === undefined ? "–" : bytesPerValue.toFixed(0)} |` : "";
-      return `| ${label(engine)} | ${millions(median)} | ${percent(spread)} | ${against(results.millrace, result)} | ${n.toLocaleString("en")} |${last}`;
-    }),
+    ...markdownTable(
+      ["engine"],
+      ["M values / CPU s", "spread", "against Millrace", "values a run", ...(bytes ? ["bytes allocated a value"] : [])],
+      rates.map(([engine, result]) => {
+        const { median, spread, n, bytesPerValue } = result;
+        const last = bytesPerValue === undefined ? "–" : bytesPerValue.toFixed(0);
+        const cells = [label(engine), millions(median), percent(spread), against(results.millrace, result)];
+        return [...cells, n.toLocaleString("en"), ...(bytes ? [last] : [])];
+      }),
+    ),
     "",
   ];
 }
@@ -102,11 +106,10 @@ function figureSection(
   return [
     `## ${id}: ${title}`,
     "",
-    `| engine | ${names.join(" | ")} |`,
-    `|---|${names.map(() => "--:|").join("")}`,
-    ...rows.map(
-      ([engine, result]) =>
-        `| ${label(engine)} | ${names.map((name) => rounded(figureOf(result, name))).join(" | ")} |`,
+    ...markdownTable(
+      ["engine"],
+      names,
+      rows.map(([engine, result]) => [label(engine), ...names.map((name) => rounded(figureOf(result, name)))]),
     ),
     "",
   ];
@@ -150,14 +153,4 @@ function figureOf(result: EngineResult, name: string): number {
 
 function millions(perSecond: number): string {
   return rounded(perSecond / 1e6);
-}
-
-function percent(part: number): string {
-  return `${(part * 100).toFixed(0)} %`;
-}
-
-/** Three digits that mean something. */
-function rounded(value: number): string {
-  if (value >= 100) return Math.round(value).toLocaleString("en");
-  return String(Number(value.toPrecision(value >= 1 ? 3 : 2)));
 }
