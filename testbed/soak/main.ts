@@ -1,58 +1,63 @@
 /**
  * Topic → stateful → MongoDB, InfluxDB and Cassandra while servers are killed: `npm run soak -- --minutes 10 [--report FILE]`. It starts servers of
- * its own, kills one drawn at random (SIGKILL) every 30 s and starts it again, and in the end compares every store with a recount of the topic.
+ * its own, kills one drawn at random (SIGKILL) every 30 s and starts it again, and in the end compares every store with a recount of the topic. Past
+ * `--limit` minutes (`--minutes` and 8) it says what it waits for and ends with 1. Servers are stopped and their data deleted however it ends.
  */
-import { rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { Run } from "@millrace/core";
+import { runBounded } from "./bounded.js";
 import { HeapWatch } from "./heap-watch.js";
 import { type Recount, recount } from "./recount.js";
 import { prepare, type SoakPlace, startPipeline, startProducer } from "./soak-pipeline.js";
+import { SoakServers } from "./soak-servers.js";
 
 const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "2" },
     rate: { type: "string", default: "300" },
     seed: { type: "string", default: "1" },
+    limit: { type: "string" },
     report: { type: "string" },
   },
 });
 const minutes = Number(values.minutes);
+/** Beside the soaking itself: servers start, the last values pass, stores are read. */
+const limitMinutes = Number(values.limit ?? minutes + 8);
+if (!(minutes > 0 && limitMinutes > 0)) throw new Error("--minutes and --limit must be numbers above 0");
 const KILL_EVERY_MS = 30_000;
+const PROGRESS_EVERY_MS = 10_000;
 /** More than this between the quarters is a leak. */
 const MAX_GROWTH_MIB = 8;
 
-// Ports and data of its own, read when the servers are described.
-const own = {
-  KAFKA_PORT: 25_092,
-  CASS_PORT: 25_042,
-  CASS_STORAGE_PORT: 25_700,
-  INFLUX_PORT: 25_086,
-  MONGO_PORT: 25_017,
-};
-for (const [name, port] of Object.entries(own)) process.env[name] ??= String(port);
-process.env.TESTBED_RUN ??= join(tmpdir(), "millrace-soak");
-const { kill, start, wipe } = await import("../control.js");
-const { pickServers } = await import("../servers.js");
-
-const servers = pickServers(["kafka", "cassandra", "influx", "mongo"]);
+const servers = new SoakServers();
 const began = Date.now();
 const say = (line: string): void => console.log(`${Math.round((Date.now() - began) / 1_000)} s: ${line}`);
 const kills = new Map<string, number>();
 let restarts = 0;
+let step = "its servers";
+let pipelineRun: Run | undefined;
+let producerRun: Run | undefined;
+
+/** Says what it is at, so that the limit can say it too. */
+function enter(next: string): void {
+  step = next;
+  say(next);
+}
 
 /** Starts the servers. Where everything is in them is named after the moment, so that two soaks do not mix. */
 async function open(): Promise<SoakPlace> {
-  for (const server of servers) {
-    await server.build(() => {});
-    await start(server, () => {});
+  for (const server of servers.all) {
+    step = `${server.name} to start`;
+    await servers.start(server);
     say(`${server.name} is up`);
   }
-  const env = Object.assign({}, ...servers.map((server) => server.env())) as Readonly<Record<string, string>>;
+  const env = Object.assign({}, ...servers.all.map((server) => server.env())) as Readonly<Record<string, string>>;
   const run = Date.now().toString(36);
+  mkdirSync(servers.folder, { recursive: true });
   return {
     brokers: (env.KAFKA_BROKERS ?? "").split(","),
     topic: `soak-${run}`,
@@ -64,26 +69,36 @@ async function open(): Promise<SoakPlace> {
       localDataCenter: env.CASSANDRA_DATACENTER ?? "datacenter1",
     },
     keyspace: `soak_${run}`,
-    checkpoints: join(tmpdir(), `millrace-soak-${run}.db`),
+    checkpoints: join(servers.folder, `${run}.db`),
   };
+}
+
+/** How many values each sink has written since its run began: what is behind is seen. */
+function progress(): string {
+  const written = [producerRun, pipelineRun].flatMap((run) => [
+    ...(run?.metrics().toPrometheus() ?? "").matchAll(
+      /operator_values_out_total\{[^}]*operator="(redpanda|mongo|influx|cassandra)\b[^}]*\} (\d+)/g,
+    ),
+  ]);
+  return written.map(([, sink, count]) => `${sink} ${count}`).join(", ");
 }
 
 /** As a supervisor does: a run that fails is started again, from its checkpoint. */
 async function supervised(begin: () => Run, over: () => boolean): Promise<{ stop(): Promise<void> }> {
-  let current = begin();
+  pipelineRun = begin();
   const watch = (async () => {
     while (!over()) {
-      const { status } = await current.done.catch((error: Error) => ({ status: error.message }));
+      const { status } = await (pipelineRun as Run).done.catch((error: Error) => ({ status: error.message }));
       if (over() || status === "stopped") return;
       restarts++;
       say(`the pipeline ended and is started again: ${status}`);
       await sleep(1_000);
-      current = begin();
+      pipelineRun = begin();
     }
   })();
   return {
     stop: async () => {
-      await current.stop({ timeout: "2m" });
+      await pipelineRun?.stop({ timeout: "2m" });
       await watch;
     },
   };
@@ -94,34 +109,46 @@ async function killInTurns(until: number): Promise<void> {
   while (Date.now() + KILL_EVERY_MS < until) {
     await sleep(KILL_EVERY_MS);
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    const server = servers[Math.floor((state / 2 ** 32) * servers.length)] as (typeof servers)[number];
-    await kill(server);
+    const server = servers.all[Math.floor((state / 2 ** 32) * servers.all.length)] as (typeof servers.all)[number];
     kills.set(server.name, (kills.get(server.name) ?? 0) + 1);
-    const away = Date.now();
-    await start(server, () => {});
-    say(`${server.name} was killed and is back after ${((Date.now() - away) / 1_000).toFixed(1)} s`);
+    step = `${server.name}, which was killed, to start again`;
+    const away = await servers.killAndRestart(server);
+    step = "the time to pass";
+    say(`${server.name} was killed and is back after ${(away / 1_000).toFixed(1)} s`);
   }
   await sleep(Math.max(0, until - Date.now()));
 }
 
 /** The whole soak; true: every store is equal and the heap is flat. */
-async function soak(place: SoakPlace): Promise<boolean> {
+async function soak(): Promise<boolean> {
+  const place = await open();
+  enter("topic, collection, bucket and table are made");
   await prepare(place);
   const heap = new HeapWatch();
   const producing = new AbortController();
   const producer = startProducer(place, Number(values.rate), producing.signal);
+  producerRun = producer;
+  const telling = setInterval(() => say(`written: ${progress()}`), PROGRESS_EVERY_MS);
   let over = false;
   const pipeline = await supervised(
     () => startPipeline(place),
     () => over,
   );
+  enter(`payments flow for ${minutes} minutes`);
   await killInTurns(Date.now() + minutes * 60_000);
   producing.abort();
+  step = "the producer to end";
   say(`the producer has ended: ${(await producer.done).status}`);
   heap.stop();
   over = true;
+  enter("the pipeline is stopped");
   await pipeline.stop();
-  await startPipeline(place, "latest").done;
+  enter("the pipeline goes on to the end of the topic");
+  pipelineRun = startPipeline(place, "latest");
+  await pipelineRun.done;
+  clearInterval(telling);
+  say(`written: ${progress()}`);
+  enter("the stores are compared with the topic");
   const stores = await recount(place);
   const { second, last } = heap.quarters;
   const flat = last - second < MAX_GROWTH_MIB;
@@ -129,7 +156,6 @@ async function soak(place: SoakPlace): Promise<boolean> {
   const text = report(stores, { second, last, flat, equal });
   console.log(text);
   if (values.report !== undefined) writeFileSync(values.report, text);
-  rmSync(place.checkpoints, { force: true });
   return equal && flat;
 }
 
@@ -157,8 +183,10 @@ function report(all: readonly Recount[], { second, last, flat, equal }: Verdict)
   ].join("\n");
 }
 
-try {
-  process.exitCode = (await soak(await open())) ? 0 : 1;
-} finally {
-  for (const server of servers) await wipe(server);
-}
+await runBounded({
+  work: soak,
+  limitMs: limitMinutes * 60_000,
+  waitsFor: () => [step, ...[producerRun, pipelineRun].flatMap((run) => run?.health().reasons ?? [])],
+  cleanUp: () => servers.wipe(),
+  say,
+});

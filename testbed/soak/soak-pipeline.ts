@@ -88,6 +88,7 @@ export function startPipeline(place: SoakPlace, stopAt?: "latest"): Run {
     totals.to(
       mongoSink({
         ...mongo,
+        name: "mongo",
         collection: "totals",
         writes: "versioned",
         write: (document) => ({ kind: "guarded", version: "count", document }),
@@ -97,6 +98,7 @@ export function startPipeline(place: SoakPlace, stopAt?: "latest"): Run {
     payments.to(
       influxSink({
         ...influx,
+        name: "influx",
         bucket,
         points: ({ account, id, amount }) => ({
           measurement: "payment",
@@ -111,6 +113,7 @@ export function startPipeline(place: SoakPlace, stopAt?: "latest"): Run {
       scyllaSink({
         ...scylla,
         contactPoints: [...scylla.contactPoints],
+        name: "cassandra",
         keyspace,
         table: "payments",
         row: (payment: Payment) => ({ ...payment }),
