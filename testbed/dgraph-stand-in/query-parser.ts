@@ -115,6 +115,7 @@ class QueryParser {
     }
     let language: string | undefined;
     let facets = false;
+    let facetFilter: Filter | undefined;
     let filter: Filter | undefined;
     let paging: Paging = { first: undefined, offset: 0, after: 0 };
     if (this.#isMark("(")) {
@@ -124,12 +125,13 @@ class QueryParser {
     while (this.#isMark("@")) {
       this.#at++;
       const word = this.#take("name").text;
-      if (word === "facets") facets = true;
+      if (word === "facets" && this.#isMark("(")) facetFilter = this.#filter();
+      else if (word === "facets") facets = true;
       else if (word === "filter") filter = this.#filter();
       else language = word;
     }
     const fields = this.#isMark("{") ? this.#fields() : [];
-    return { name, alias, language, variable, count, facets, paging, filter, fields };
+    return { name, alias, language, variable, count, facets, facetFilter, paging, filter, fields };
   }
 
   /** What follows the function, or the open bracket of a field, up to the closing one. */

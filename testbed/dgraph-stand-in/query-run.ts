@@ -211,7 +211,11 @@ class QueryRun {
   }
 
   #edges(posting: ReadonlyMap<string, Entry>, field: Field, key: string, list: boolean): string[] {
-    const targets = [...posting.keys()].map(Number).sort((left, right) => left - right);
+    const { facetFilter } = field;
+    const targets = [...posting]
+      .filter(([, entry]) => facetFilter === undefined || facetsFit(facetFilter, entry))
+      .map(([target]) => Number(target))
+      .sort((left, right) => left - right);
     const found = this.#page(targets, field.paging, field.filter);
     if (field.variable !== undefined) {
       const before = this.#variables.get(field.variable) ?? [];
@@ -233,6 +237,25 @@ class QueryRun {
       return { kind: "uid", list: true };
     }
     return this.#schema.predicates.get(name) ?? { kind: "default", list: false };
+  }
+}
+
+function facetsFit(filter: Filter, entry: Entry): boolean {
+  switch (filter.kind) {
+    case "and":
+      return filter.parts.every((part) => facetsFit(part, entry));
+    case "or":
+      return filter.parts.some((part) => facetsFit(part, entry));
+    case "not":
+      return !facetsFit(filter.part, entry);
+    default: {
+      const { name, attribute, values } = filter.call;
+      const facet = entry.facets?.get(attribute);
+      if (facet === undefined) return false;
+      return values.some((text) =>
+        compares(name, compareScalars(facet, convert({ kind: "string", text }, facet.kind))),
+      );
+    }
   }
 }
 

@@ -26,6 +26,8 @@ export interface Field {
   readonly variable: string | undefined;
   readonly count: boolean;
   readonly facets: boolean;
+  /** `@facets(le(since, "…"))`: only edges whose facets fit. */
+  readonly facetFilter: Filter | undefined;
   readonly paging: Paging;
   readonly filter: Filter | undefined;
   readonly fields: readonly Field[];

@@ -7,6 +7,9 @@ export interface DgraphEdge {
   readonly facets?: Readonly<Record<string, DgraphFacet>>;
 }
 
+/** The facet, a number, bigint or Date, by which one of several writes of an edge counts: the smallest, or the largest. */
+export type EdgeOrder = { readonly smallest: string } | { readonly largest: string };
+
 /** What a node gets. */
 export interface DgraphNode {
   /** The external id. */
@@ -31,8 +34,11 @@ export type DgraphWrite =
   | ({ readonly kind: "set" } & DgraphNode & Versioned)
   /** Makes the node with its fields and edges; one that is there stays as it is. */
   | ({ readonly kind: "insert" } & DgraphNode)
-  /** Sets one edge; nodes that are not there are made. */
-  | ({ readonly kind: "edge"; readonly from: string } & DgraphEdge)
+  /**
+   * Sets one edge; nodes that are not there are made. With `keeps` only where that facet is smaller (larger) than that of the edge which is
+   * there: so what is left does not depend on the order of writes. Not for a predicate that holds one edge.
+   */
+  | ({ readonly kind: "edge"; readonly from: string; readonly keeps?: EdgeOrder } & DgraphEdge)
   | { readonly kind: "deleteEdge"; readonly from: string; readonly predicate: string; readonly to: string }
   /** Takes the node away, with the edges from it, and those to it where the predicate has a reverse index. */
   | ({ readonly kind: "delete"; readonly id: string } & Versioned);

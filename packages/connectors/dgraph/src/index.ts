@@ -9,7 +9,7 @@ export { type DgraphLookupOptions, dgraphLookup } from "./dgraph-lookup.js";
 export { type DgraphQueries, dgraphQueries } from "./dgraph-query.js";
 export { type DgraphSinkOptions, dgraphSink } from "./dgraph-sink.js";
 export { type DgraphRow, type DgraphSourceOptions, dgraphSource } from "./dgraph-source.js";
-export type { DgraphEdge, DgraphNode, DgraphWrite, Versioned } from "./dgraph-write.js";
+export type { DgraphEdge, DgraphNode, DgraphWrite, EdgeOrder, Versioned } from "./dgraph-write.js";
 export { type Dql, type DqlUid, type DqlValue, dql, dqlUid } from "./dql.js";
 export { type DgraphPredicate, type DgraphSchema, ensureSchema } from "./ensure-schema.js";
 export type { DgraphFacet, DgraphGeo, DgraphScalar, DgraphValue } from "./n-quad.js";

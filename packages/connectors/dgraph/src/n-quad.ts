@@ -79,10 +79,11 @@ function timeOf(value: unknown): string {
 /** The facets of an edge, with what surrounds them; nothing without facets. */
 export function facetList(facets: Readonly<Record<string, DgraphFacet>> | undefined): string {
   const entries = Object.entries(facets ?? {});
-  return entries.length === 0 ? "" : ` (${entries.map(([key, value]) => `${key}=${facetOf(value)}`).join(", ")})`;
+  return entries.length === 0 ? "" : ` (${entries.map(([key, value]) => `${key}=${facetText(value)}`).join(", ")})`;
 }
 
-function facetOf(value: DgraphFacet): string {
+/** A facet as it stands in an N-Quad. Throws {@link UnwritableValue}. */
+export function facetText(value: DgraphFacet): string {
   switch (typeof value) {
     case "string":
       return quoted(value);

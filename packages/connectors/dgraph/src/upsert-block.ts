@@ -23,6 +23,7 @@ class BlockBuilder {
   readonly #blocks: string[] = [];
   readonly #vars: Record<string, string> = {};
   readonly #incoming: readonly string[];
+  #ranked = 0;
 
   constructor(step: PlanStep, rules: BlockRules) {
     this.#step = step;
@@ -40,6 +41,7 @@ class BlockBuilder {
       const condition = this.#condition(node);
       if (condition === undefined) {
         this.#change(node, plain);
+        mutations.push(...this.#rankedEdges(node));
         continue;
       }
       const own: { deletes: string[]; sets: string[] } = { deletes: [], sets: [] };
@@ -104,6 +106,19 @@ class BlockBuilder {
         else into.sets.push(`${line}${facets} .`);
       }
     for (const to of node.makes) if (node.mode !== "edit" || !this.#isMade(to)) this.#make(to, into.sets, true);
+  }
+
+  /** Each with a condition of its own: that there is no such edge which counts as much or more. */
+  *#rankedEdges({ id, ranked }: NodeStep): Generator<GraphMutation> {
+    for (const [predicate, edges] of ranked)
+      for (const [to, { facets, rank }] of edges) {
+        const edge = `e${this.#ranked++}`;
+        const [subject, object] = [this.#subject(id), this.#subject(to)];
+        const filter = `@facets(${rank.smallest ? "le" : "ge"}(${rank.facet}, ${rank.text})) @filter(${object})`;
+        this.#blocks.push(`var(func: ${subject}) { ${edge} as ${nameText(predicate)} ${filter} }`);
+        const sets = [`${subject} <${predicate}> ${object}${facets} .`];
+        yield { condition: `@if(eq(len(${edge}), 0))`, deletes: [], sets };
+      }
   }
 
   /** The node is changed itself, without a condition, and so is made there. */

@@ -1,5 +1,13 @@
-import type { DgraphEdge, DgraphNode, DgraphWrite } from "./dgraph-write.js";
-import { type DgraphScalar, type DgraphValue, facetList, literal, UnwritableValue } from "./n-quad.js";
+import type { DgraphEdge, DgraphNode, DgraphWrite, EdgeOrder } from "./dgraph-write.js";
+import {
+  type DgraphFacet,
+  type DgraphScalar,
+  type DgraphValue,
+  facetList,
+  facetText,
+  literal,
+  UnwritableValue,
+} from "./n-quad.js";
 import { isLanguage, isName, splitLanguage } from "./names.js";
 import type { GraphSchema, PredicateState } from "./predicate-schema.js";
 
@@ -12,6 +20,15 @@ export interface FieldEdit {
   readonly clears: boolean;
 }
 
+/** By which facet an edge counts against the one that is there. */
+export interface EdgeRank {
+  readonly facet: string;
+  /** The facet's value as it stands in a query, in quotes, and for comparison. */
+  readonly text: string;
+  readonly value: number | bigint;
+  readonly smallest: boolean;
+}
+
 /** An edge to be set, with its facets as text, or taken away. */
 export interface EdgeEdit {
   readonly predicate: string;
@@ -19,6 +36,8 @@ export interface EdgeEdit {
   readonly facets: string | undefined;
   /** The predicate holds one edge a node: the next takes the place of the last. */
   readonly single: boolean;
+  /** Undefined: it counts in any case. */
+  readonly rank: EdgeRank | undefined;
 }
 
 /** What a write does to one node: checked, and ready to be sent. */
@@ -140,17 +159,39 @@ function fieldOf(field: string, value: DgraphValue, rules: WriteRules): FieldEdi
   return { predicate, language, objects: [object], clears: false };
 }
 
-function edgeOf(from: string, { predicate, to, facets }: DgraphEdge, rules: WriteRules): EdgeEdit {
+function edgeOf(
+  from: string,
+  { predicate, to, facets, keeps }: DgraphEdge & { readonly keeps?: EdgeOrder },
+  rules: WriteRules,
+): EdgeEdit {
   try {
     const state = writable(predicate, rules);
     if (state.kind !== "uid") throw new UnwritableValue(`the predicate is of type ${state.kind}, which holds no edges`);
     for (const key of Object.keys(facets ?? {}))
       if (!isName(key)) throw new UnwritableValue(`${shown(key)} can not be the name of a facet`);
-    return { predicate, to: checkedId(to, "to", rules), facets: facetList(facets), single: !state.list };
+    if (keeps !== undefined && !state.list)
+      throw new UnwritableValue("the predicate holds one edge, and `keeps` is for those that hold several");
+    const rank = keeps === undefined ? undefined : rankOf(keeps, facets ?? {});
+    return { predicate, to: checkedId(to, "to", rules), facets: facetList(facets), single: !state.list, rank };
   } catch (error) {
     if (!(error instanceof UnwritableValue)) throw error;
     throw new UnwritableValue(`node ${shown(from)}, edge ${shown(predicate)}: ${error.message}`);
   }
+}
+
+/** Names that stand in a filter of facets without brackets. */
+const RANK_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+function rankOf(keeps: EdgeOrder, facets: Readonly<Record<string, DgraphFacet>>): EdgeRank {
+  const smallest = "smallest" in keeps;
+  const facet = smallest ? keeps.smallest : keeps.largest;
+  const given = Object.hasOwn(facets, facet) ? facets[facet] : undefined;
+  const value = given instanceof Date ? given.getTime() : given;
+  if (!RANK_NAME.test(facet) || (typeof value !== "number" && typeof value !== "bigint"))
+    throw new UnwritableValue(
+      `\`keeps\` must name a facet of the edge that is a number, a bigint or a Date; ${shown(facet)} is ${shown(given)}`,
+    );
+  return { facet, text: `"${facetText(given as DgraphFacet)}"`, value, smallest };
 }
 
 /** What is not in the schema is refused: Dgraph would guess a type from the first value, and could not be told otherwise later. */

@@ -1,4 +1,4 @@
-import type { FieldEdit, NodeEdit } from "./write-edit.js";
+import type { EdgeRank, FieldEdit, NodeEdit } from "./write-edit.js";
 
 /** How a node is treated in a step. Only edits of one node can be joined. */
 export type NodeMode = "edit" | "insert" | "versioned" | "delete";
@@ -15,10 +15,18 @@ export interface NodeStep {
   readonly fields: Map<string, FieldEdit>;
   /** By predicate and target: facets as text, or undefined where the edge goes. */
   readonly edges: Map<string, Map<string, string | undefined>>;
+  /** By predicate and target: edges that are only set where none is there that counts more. */
+  readonly ranked: Map<string, Map<string, RankedEdge>>;
   /** Predicates whose edges all go first. */
   readonly cleared: Set<string>;
   /** Nodes that an edge was set to, which so must be there, whatever became of the edge. */
   readonly makes: Set<string>;
+}
+
+/** An edge's facets as text, and how it counts. */
+export interface RankedEdge {
+  readonly facets: string;
+  readonly rank: EdgeRank;
 }
 
 /** What one request does: every node and edge at most once, so that the order inside it does not matter. */
@@ -72,11 +80,21 @@ function fits(step: PlanStep, edit: NodeEdit): "joins" | "later" | "stale" | "re
   if ((edit.kind === "delete" || edit.kind === "insert") && step.targets.has(edit.id)) return "later";
   const before = step.nodes.get(edit.id);
   if (before === undefined) return "joins";
-  if (mode === "edit" && before.mode === "edit") return "joins";
+  if (mode === "edit" && before.mode === "edit") return meetsRank(before, edit) ? "later" : "joins";
   if (mode !== "versioned" || before.mode !== "versioned") return "later";
   // Either the one before is stored, or one that is newer still.
   if ((edit.version as bigint) <= (before.version as bigint)) return "stale";
   return covers(edit, before) ? "replaces" : "later";
+}
+
+/** An edge is written both by its rank and without, or by different facets: what is left depends on the order. */
+function meetsRank({ edges, ranked }: NodeStep, edit: NodeEdit): boolean {
+  return edit.edges.some(({ predicate, to, rank }) => {
+    const before = ranked.get(predicate)?.get(to)?.rank;
+    if (rank === undefined) return before !== undefined;
+    if (edges.get(predicate)?.has(to) === true) return true;
+    return before !== undefined && (before.facet !== rank.facet || before.smallest !== rank.smallest);
+  });
 }
 
 function deletes(node: NodeStep | undefined): boolean {
@@ -103,6 +121,7 @@ function apply(step: PlanStep, edit: NodeEdit, replaces: boolean): void {
       types: new Set(),
       fields: new Map(),
       edges: new Map(),
+      ranked: new Map(),
       cleared: new Set(),
       makes: new Set(),
     };
@@ -111,8 +130,9 @@ function apply(step: PlanStep, edit: NodeEdit, replaces: boolean): void {
   node.creates ||= edit.kind !== "delete" && edit.kind !== "deleteEdge";
   for (const type of edit.types) node.types.add(type);
   for (const field of edit.fields) setField(node, field);
-  for (const { predicate, to, facets, single } of edit.edges) {
-    setEdge(node, predicate, to, facets, single);
+  for (const { predicate, to, facets, single, rank } of edit.edges) {
+    if (rank === undefined) setEdge(node, predicate, to, facets, single);
+    else rankEdge(node, predicate, to, { facets: facets ?? "", rank });
     step.targets.add(to);
     if (facets !== undefined) node.makes.add(to);
   }
@@ -140,6 +160,18 @@ function setEdge(node: NodeStep, predicate: string, to: string, facets: string |
     else if (pending === to) node.cleared.add(predicate);
   }
   edges.set(to, facets);
+}
+
+/** Of equals the first stays, as of those that are stored. */
+function rankEdge({ ranked }: NodeStep, predicate: string, to: string, edge: RankedEdge): void {
+  let edges = ranked.get(predicate);
+  if (edges === undefined) {
+    edges = new Map();
+    ranked.set(predicate, edges);
+  }
+  const before = edges.get(to)?.rank;
+  const { value, smallest } = edge.rank;
+  if (before === undefined || (smallest ? value < before.value : value > before.value)) edges.set(to, edge);
 }
 
 function fieldKey({ predicate, language }: FieldEdit): string {

@@ -155,6 +155,27 @@ describe("an upsert block", () => {
   });
 });
 
+describe("facets", () => {
+  it("filter edges, and with a variable say whether there is one that fits", async () => {
+    const id = await predicate("string @index(exact) @upsert");
+    const friends = await predicate("[uid]");
+    await upsert({
+      set: `_:a <${id}> "a" .\n_:b <${id}> "b" .\n_:a <${friends}> _:b (since=2020-01-01T00:00:00Z, weight=0.5) .`,
+    });
+    const query = (filter: string): string =>
+      `{ u as var(func: eq(${id}, "a")) w as var(func: eq(${id}, "b"))
+        var(func: uid(u)) { e as ${friends} @facets(${filter}) @filter(uid(w)) } found(func: uid(e)) { ${id} } }`;
+    for (const [filter, fits] of [
+      [`le(since, "2020-01-01T00:00:00.000Z")`, true],
+      [`le(since, "2019-12-31T00:00:00.000Z")`, false],
+      [`ge(weight, "0.5")`, true],
+      [`ge(weight, "0.6")`, false],
+      [`ge(other, "0")`, false],
+    ] as const)
+      expect([filter, (await ask(query(filter))).found]).toEqual([filter, fits ? [{ [id]: "b" }] : []]);
+  });
+});
+
 describe("values", () => {
   it("that do not fit are refused; a fraction for an int is cut", async () => {
     const number = await predicate("int");

@@ -30,10 +30,18 @@ function writesOn({ name }: FreshGraph, versioned: boolean): fc.Arbitrary<Dgraph
   const edge = fc
     .record({ kind: fc.constant("edge" as const), from: ids, predicate, to: ids, facets })
     .map(({ facets: given, ...rest }) => (given === undefined ? rest : { ...rest, facets: given }));
+  const ranked = fc
+    .record({ from: ids, to: ids, w: fc.integer({ min: 0, max: 3 }), smallest: fc.boolean() })
+    .map(({ from, to, w, smallest }) => ({
+      ...{ kind: "edge" as const, from, predicate: name("friends"), to, facets: { w, n: "ranked" } },
+      keeps: smallest ? { smallest: "w" } : { largest: "w" },
+    }));
   const cut = fc.record({ kind: fc.constant("deleteEdge" as const), from: ids, predicate, to: ids });
   const gone = fc.record({ kind: fc.constant("delete" as const), id: ids, ...version });
   const insert = fc.record({ kind: fc.constant("insert" as const), id: ids, fields: valued });
-  const any = versioned ? fc.oneof(set, set, gone, edge) : fc.oneof(set, edge, edge, cut, gone, insert);
+  const any = versioned
+    ? fc.oneof(set, set, gone, edge, ranked)
+    : fc.oneof(set, edge, ranked, ranked, cut, gone, insert);
   return any as fc.Arbitrary<DgraphWrite>;
 }
 

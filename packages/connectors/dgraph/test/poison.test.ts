@@ -53,6 +53,10 @@ it("what can not be written is named, with its node and field, and goes to dead 
     { kind: "nothing" } as unknown as DgraphWrite,
     set("19", { [name("number")]: 2 ** 60 }),
     set("x".repeat(40_000), {}),
+    { kind: "edge", from: "21", predicate: name("friends"), to: "x", facets: { w: 1 }, keeps: { smallest: "v" } },
+    { kind: "edge", from: "22", predicate: name("friends"), to: "x", facets: { w: "1" }, keeps: { largest: "w" } },
+    { kind: "edge", from: "23", predicate: name("friends"), to: "x", facets: { "w.x": 1 }, keeps: { largest: "w.x" } },
+    { kind: "edge", from: "24", predicate: name("boss"), to: "x", facets: { w: 1 }, keeps: { largest: "w" } },
   ]);
   const wanted = [
     /node "1", field "number": it must be a whole number/,
@@ -75,6 +79,10 @@ it("what can not be written is named, with its node and field, and goes to dead 
     /must be set, insert, edge, deleteEdge or delete/,
     /node "19", field "number": .*exact/,
     /id is longer than 32768 bytes/,
+    /node "21", edge "friends": `keeps` must name a facet of the edge that is a number.*; "v" is undefined/,
+    /node "22", edge "friends": `keeps` must name a facet .*; "w" is "1"/,
+    /node "23", edge "friends": `keeps` must name a facet .*; "w\.x" is 1/,
+    /node "24", edge "boss": the predicate holds one edge/,
   ];
   expect(messages).toHaveLength(wanted.length);
   for (const [i, message] of messages.entries()) expect(message).toMatch(wanted[i] as RegExp);

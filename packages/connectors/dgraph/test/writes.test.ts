@@ -135,6 +135,38 @@ describe("edges", () => {
     expect(Object.keys(nodes)).toEqual(["a", "b", "c", "d"]);
   });
 
+  it("that are kept by a facet end the same in whatever order and batches they are written, and however often", async () => {
+    const times = ["2021-05-05", "2020-01-01", "2023-03-03"];
+    const kept = async (order: "smallest" | "largest", given: readonly string[], size: number): Promise<unknown> => {
+      const graph = await freshGraph(url);
+      const friends = graph.name("friends");
+      const writes = given.map((day): DgraphWrite => {
+        const facets = { since: new Date(day), weight: Number(day.slice(0, 4)) };
+        const edge = { kind: "edge" as const, predicate: friends, facets };
+        const keeps = order === "smallest" ? { smallest: "since" } : { largest: "since" };
+        return day.endsWith("05") ? { ...edge, from: "b", to: "a", keeps } : { ...edge, from: "a", to: "b", keeps };
+      });
+      await writeAll(url, graph, writes, { batch: { size } });
+      return (await contentsOf(url, graph)).map(({ id, friends: edges }) => [
+        id,
+        (edges as { "friends|since": string; "friends|weight": number }[]).map((edge) => [
+          edge["friends|since"],
+          edge["friends|weight"],
+        ]),
+      ]);
+    };
+    for (const [order, winner] of [
+      ["smallest", "2020-01-01"],
+      ["largest", "2023-03-03"],
+    ] as const)
+      for (const given of [times, [...times].reverse(), [...times, ...times]])
+        for (const size of [1, 10])
+          expect(await kept(order, given, size)).toEqual([
+            ["a", [[`${winner}T00:00:00Z`, Number(winner.slice(0, 4))]]],
+            ["b", [["2021-05-05T00:00:00Z", 2021]]],
+          ]);
+  });
+
   it("of a predicate that holds one take each other's place", async () => {
     const graph = await freshGraph(url);
     const boss = graph.name("boss");

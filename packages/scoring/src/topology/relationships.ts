@@ -28,5 +28,5 @@ export function relationshipsTo(
 }
 
 function edgesOf({ event }: DecidedEvent["received"]): Relationship[] {
-  return event.eventType === "relationship" ? relationshipsIn(event.citizenID, event.payload) : [];
+  return event.eventType === "relationship" ? relationshipsIn(event) : [];
 }

@@ -29,6 +29,19 @@ const MET = anEvent({
   eventSubtype: "friend_added",
   payload: { other: "c-2", relation: "friends" },
 });
+/** The other one tells of it too, in a partition of their own: of an earlier time, and of a later one. */
+const MET_BEFORE = anEvent({
+  ...MET,
+  citizenID: "c-2",
+  eventID: "01943b5e-7c00-7abc-8def-000000000005",
+  occurredAt: AT - 60_000,
+  payload: { other: "c-1", relation: "friends" },
+});
+const MET_AGAIN = anEvent({
+  ...MET_BEFORE,
+  eventID: "01943b5e-7c00-7abc-8def-000000000006",
+  occurredAt: AT + 60_000,
+});
 /** By hand: 8 days late is -12, a student pays half of it. Scores begin at 600. */
 const POINTS = -6;
 
@@ -158,15 +171,23 @@ describe("the walk of a late payment, from the topic to every store", () => {
     expect(JSON.parse(textOf(dead?.bytes as Uint8Array)).eventID).toBe(UNKNOWN.eventID);
   });
 
-  it(`the graph (${DGRAPH_URL === "" ? "our stand-in, NOT Dgraph" : "Dgraph"}): an event about two citizens is an edge each way`, async () => {
+  it(`the graph (${DGRAPH_URL === "" ? "our stand-in, NOT Dgraph" : "Dgraph"}): an event about two citizens is an edge each way, since the earliest that tells of it`, async () => {
+    const edgesSince = async (since: number): Promise<string[]> =>
+      await eventually(`two edges since ${since}`, async () => {
+        const found: string[] = [];
+        for await (const edge of live.ports.graph() ?? [])
+          if (edge.since === since) found.push(`${edge.citizenID} ${edge.relation} ${edge.other}`);
+        return found.length < 2 ? undefined : found.sort();
+      });
+    const both = ["c-1 friends c-2", "c-2 friends c-1"];
     await live.publish(MET);
-    const edges = await eventually("two edges", async () => {
-      const found: string[] = [];
-      for await (const { citizenID, relation, other } of live.ports.graph() ?? [])
-        found.push(`${citizenID} ${relation} ${other}`);
-      return found.length < 2 ? undefined : found;
-    });
-    expect(edges.sort()).toEqual(["c-1 friends c-2", "c-2 friends c-1"]);
+    expect(await edgesSince(AT)).toEqual(both);
+    await live.publish(MET_BEFORE);
+    expect(await edgesSince(AT - 60_000)).toEqual(both);
+    await live.publish(MET_AGAIN);
+    await live.decision(MET_AGAIN);
+    await live.rows("rawEvents", 5);
+    expect(await edgesSince(AT - 60_000)).toEqual(both);
   });
 });
 
