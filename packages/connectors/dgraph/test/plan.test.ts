@@ -77,6 +77,14 @@ const FOUND: Readonly<Record<"plain" | "versioned", readonly (readonly DgraphWri
       { kind: "edge", from: "a", predicate: "boss", to: "b" },
       { kind: "deleteEdge", from: "a", predicate: "boss", to: "c" },
     ],
+    [
+      { kind: "edge", from: "a", predicate: "friends", to: "b", facets: { w: 2 } },
+      { kind: "edge", from: "a", predicate: "friends", to: "b", facets: { w: 3 }, keeps: { smallest: "w" } },
+    ],
+    [
+      { kind: "edge", from: "a", predicate: "friends", to: "b", facets: { w: 1 }, keeps: { smallest: "w" } },
+      { kind: "edge", from: "a", predicate: "friends", to: "b", facets: { w: 5 } },
+    ],
   ],
   versioned: [
     [
