@@ -79,10 +79,20 @@ export function unexpectedAnswer(
 }
 
 function reasonOf(error: HttpError): string {
-  // InfluxDB 2 has a message; of InfluxDB 3 the whole body says which line and why.
   const { message } = (error.json ?? {}) as { message?: unknown };
-  const text = [message, error.body, error.statusMessage].find((each) => typeof each === "string");
+  const text = [message, partialWrite(error.json), error.body, error.statusMessage].find(
+    (each) => typeof each === "string",
+  );
   return String(text ?? "").slice(0, MAX_REASON);
+}
+
+/** InfluxDB 3 tells the reason of each line that it refused, and the line, whose values are nobody's business here. */
+function partialWrite(json: unknown): string | undefined {
+  const { error, data } = (json ?? {}) as { error?: unknown; data?: unknown };
+  if (typeof error !== "string") return undefined;
+  const lines: readonly unknown[] = Array.isArray(data) ? data : [data];
+  const reasons = lines.map((line) => (line as { error_message?: unknown } | null | undefined)?.error_message);
+  return [error, ...new Set(reasons.filter((reason) => typeof reason === "string"))].join(": ");
 }
 
 /** Seconds, or a date, which counts from the answer's own. The client takes the seconds for milliseconds. */

@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import { flux as clientFlux, HttpError, InfluxDB, Point, setLogger, type WriteApi } from "@influxdata/influxdb-client";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { encodePoint, flux } from "../src/index.js";
+import { encodePoint, flux, fluxQuery } from "../src/index.js";
 import { ScriptedInflux } from "./scripted-influx.js";
 
 /** What the client does: should one of these change, something of ours can go. */
@@ -31,6 +31,39 @@ it("WriteApi: flush() and close() resolve although the points are gone", async (
   await api.close();
   while (influx.writes.length < 2) await new Promise(setImmediate);
   expect(influx.stored.size).toBe(0);
+});
+
+it("WriteApi: a full buffer throws the oldest lines away, and flush() resolves", async () => {
+  influx.rules = () => ({ status: 503 });
+  const skipped: number[] = [];
+  const api: WriteApi = client().getWriteApi("o", "b", "ns", {
+    batchSize: 2,
+    maxBufferLines: 6,
+    flushInterval: 0,
+    minRetryDelay: 60_000,
+    writeFailed: () => undefined,
+    writeRetrySkipped: ({ lines }) => void skipped.push(...lines.map((line) => Number(line.split(" ")[2]))),
+  });
+  for (let n = 0; n < 12; n++) {
+    api.writeRecord(`m v=${n} ${n}`);
+    // Each batch is refused before the next one comes.
+    if (n % 2 === 1) while (influx.writes.length < (n + 1) / 2) await new Promise(setImmediate);
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  }
+  await api.flush();
+  expect(skipped).toContain(0);
+  api.dispose();
+});
+
+it("its reader rounds integers over 2^53", async () => {
+  influx.query = (_, response) =>
+    void response.end(
+      "#datatype,string,long,long\r\n#group,,,\r\n#default,_result,,\r\n,result,table,_value\r\n,,0,9007199254740993\r\n",
+    );
+  expect(await client().getQueryApi("o").collectRows("x")).toMatchObject([{ _value: 9_007_199_254_740_992 }]);
+  const rows: unknown[] = [];
+  for await (const { _value } of fluxQuery({ url: influx.url, token: "t", org: "o" }, flux`x`)) rows.push(_value);
+  expect(rows).toEqual([9_007_199_254_740_993n]);
 });
 
 it("Retry-After counts in milliseconds", () => {

@@ -65,12 +65,13 @@ async function run(
   values: readonly number[],
   size: number,
   make = points as (n: number) => Point | Point[],
+  api: "v2" | "v3" = "v2",
 ): Promise<Outcome> {
   const clock = virtualClock(1_000_000);
   const { client, underWay } = countedClient();
   const dead = testSink<DeadLetter<number>>();
   const at: number[] = [];
-  const sink = influxSink<number>({ client, org: "acme", bucket: "b", points: make, timeoutMs: 20_000 });
+  const sink = influxSink<number>({ client, org: "acme", bucket: "b", points: make, timeoutMs: 20_000, api });
   const counted: typeof sink = {
     ...sink,
     connect: async (context) => {
@@ -191,6 +192,28 @@ describe("influxSink against a server that fails", () => {
       [2, "E_INFLUX_POINT"],
     ]);
     expect(storedNumbers()).toEqual([0, 2, 10, 20, 22]);
+  });
+
+  it("of InfluxDB 3's partial writes names every line, with its reason and without what others hold", async () => {
+    const bad = (line: string): boolean => /n=(3|77)\b/.test(line);
+    influx.rules = (lines) => {
+      if (!lines.some(bad)) return undefined;
+      for (const line of lines) if (!bad(line)) influx.stored.set(line, 1);
+      const data = lines.flatMap((line, i) =>
+        bad(line) ? [{ original_line: line, line_number: i + 1, error_message: "invalid column type" }] : [],
+      );
+      return { status: 400, body: { error: "partial write of line protocol occurred", data } };
+    };
+    const { dead } = await run(numbers(100), 100, points, "v3");
+    expect(dead.map(({ value, error }) => [value, error.class])).toEqual([
+      [3, "poison"],
+      [77, "poison"],
+    ]);
+    expect(dead[0]?.error.message).toMatch(
+      /^InfluxDB answered 400: partial write of line protocol occurred: invalid column type \(m,n=3 \d+\)$/,
+    );
+    expect(storedNumbers()).toEqual(numbers(100).filter((n) => n !== 3 && n !== 77));
+    expect(influx.writes.every(({ path }) => path.startsWith("/api/v3/write_lp?db=b&"))).toBe(true);
   });
 
   it("splits what is too large, and gives up a single point that is", async () => {

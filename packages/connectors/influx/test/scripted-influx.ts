@@ -9,6 +9,8 @@ export interface Answer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly message?: string;
+  /** The whole answer, instead of that. */
+  readonly body?: object;
   /** How many of the lines are stored. */
   readonly stored?: "all" | "none" | "half";
   /** The connection is reset instead of an answer: before it has a head, or in the middle of its body. */
@@ -87,7 +89,14 @@ export class ScriptedInflux {
 
   #write(lines: readonly string[], socket: Socket, response: ServerResponse): void {
     const answer = this.script.shift() ?? this.rules(lines) ?? {};
-    const { status = 204, headers = {}, message = "no", reset, hang = false } = answer;
+    const {
+      status = 204,
+      headers = {},
+      message = "no",
+      body = { code: "scripted", message },
+      reset,
+      hang = false,
+    } = answer;
     const { stored = status === 204 && reset === undefined && !hang ? "all" : "none" } = answer;
     const kept = stored === "all" ? lines : stored === "half" ? lines.slice(0, lines.length >> 1) : [];
     for (const line of kept) this.stored.set(line, (this.stored.get(line) ?? 0) + 1);
@@ -99,9 +108,6 @@ export class ScriptedInflux {
       response.writeHead(503, { "content-type": "application/json", "content-length": "1000" });
       response.write('{"message":', () => socket.resetAndDestroy());
     } else if (status === 204) response.writeHead(204).end();
-    else
-      response
-        .writeHead(status, { "content-type": "application/json", ...headers })
-        .end(JSON.stringify({ code: "scripted", message }));
+    else response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
   }
 }
