@@ -4,7 +4,7 @@ export interface Bounds {
   /** True: all is as it should be. */
   readonly work: () => Promise<boolean>;
   readonly limitMs: number;
-  /** What is being waited for, in words. */
+  /** Where it is and what waits for what, in words. */
   readonly waitsFor: () => readonly string[];
   /** Called once, whatever happened. */
   readonly cleanUp: () => Promise<void>;
@@ -17,15 +17,18 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /** Ends the process, with 0 where the work says that all is well: at the end of the work, at a signal, or at the limit, which says what was waited for. Nothing is left behind. */
 export async function runBounded({ work, limitMs, waitsFor, cleanUp, say }: Bounds): Promise<never> {
   const waiting = (): void => {
-    for (const line of waitsFor()) say(`  waiting for ${line}`);
+    for (const line of waitsFor()) say(`  ${line}`);
   };
+  let over = false;
   const code = await new Promise<number>((resolve) => {
     const failed = (error: unknown): void => {
+      // What fails because the servers are being stopped is no news.
+      if (over) return;
       say(`failed: ${error instanceof Error ? (error.stack ?? error.message) : error}`);
       waiting();
       resolve(1);
     };
-    process.once("uncaughtException", failed);
+    process.on("uncaughtException", failed);
     for (const [signal, exitCode] of Object.entries(SIGNALS))
       process.on(signal, () => {
         say(`${signal}: stops the servers`);
@@ -38,9 +41,7 @@ export async function runBounded({ work, limitMs, waitsFor, cleanUp, say }: Boun
     }, limitMs);
     work().then((well) => resolve(well ? 0 : 1), failed);
   });
-  // What ends badly while everything is torn down is no news.
-  process.removeAllListeners("uncaughtException");
-  process.on("uncaughtException", () => {});
+  over = true;
   const cleaned = await Promise.race([cleanUp().then(() => true), sleep(CLEAN_UP_MS, false)]).catch((error: Error) => {
     say(`could not clean up: ${error.message}`);
     return false;

@@ -3,7 +3,7 @@
  * its own, kills one drawn at random (SIGKILL) every 30 s and starts it again, and in the end compares every store with a recount of the topic. Past
  * `--limit` minutes (`--minutes` and 8) it says what it waits for and ends with 1. Servers are stopped and their data deleted however it ends.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -38,7 +38,7 @@ const began = Date.now();
 const say = (line: string): void => console.log(`${Math.round((Date.now() - began) / 1_000)} s: ${line}`);
 const kills = new Map<string, number>();
 let restarts = 0;
-let step = "its servers";
+let step = "";
 let pipelineRun: Run | undefined;
 let producerRun: Run | undefined;
 
@@ -51,13 +51,12 @@ function enter(next: string): void {
 /** Starts the servers. Where everything is in them is named after the moment, so that two soaks do not mix. */
 async function open(): Promise<SoakPlace> {
   for (const server of servers.all) {
-    step = `${server.name} to start`;
+    step = `${server.name} starts`;
     await servers.start(server);
     say(`${server.name} is up`);
   }
   const env = Object.assign({}, ...servers.all.map((server) => server.env())) as Readonly<Record<string, string>>;
   const run = Date.now().toString(36);
-  mkdirSync(servers.folder, { recursive: true });
   return {
     brokers: (env.KAFKA_BROKERS ?? "").split(","),
     topic: `soak-${run}`,
@@ -111,9 +110,9 @@ async function killInTurns(until: number): Promise<void> {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     const server = servers.all[Math.floor((state / 2 ** 32) * servers.all.length)] as (typeof servers.all)[number];
     kills.set(server.name, (kills.get(server.name) ?? 0) + 1);
-    step = `${server.name}, which was killed, to start again`;
+    step = `${server.name} was killed and starts again`;
     const away = await servers.killAndRestart(server);
-    step = "the time to pass";
+    step = "payments flow";
     say(`${server.name} was killed and is back after ${(away / 1_000).toFixed(1)} s`);
   }
   await sleep(Math.max(0, until - Date.now()));
@@ -137,7 +136,7 @@ async function soak(): Promise<boolean> {
   enter(`payments flow for ${minutes} minutes`);
   await killInTurns(Date.now() + minutes * 60_000);
   producing.abort();
-  step = "the producer to end";
+  step = "the producer ends";
   say(`the producer has ended: ${(await producer.done).status}`);
   heap.stop();
   over = true;
@@ -183,10 +182,11 @@ function report(all: readonly Recount[], { second, last, flat, equal }: Verdict)
   ].join("\n");
 }
 
+await servers.claim();
 await runBounded({
   work: soak,
   limitMs: limitMinutes * 60_000,
-  waitsFor: () => [step, ...[producerRun, pipelineRun].flatMap((run) => run?.health().reasons ?? [])],
+  waitsFor: () => [`at: ${step}`, ...[producerRun, pipelineRun].flatMap((run) => run?.health().reasons ?? [])],
   cleanUp: () => servers.wipe(),
   say,
 });

@@ -1,3 +1,4 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +22,20 @@ export class SoakServers {
   readonly all: readonly Server[] = pickServers(["kafka", "cassandra", "influx", "mongo"]);
   /** Where a checkpoint is kept beside them. */
   readonly folder: string = join(process.env.TESTBED_RUN as string, "soak");
+  readonly #holder: string = join(this.folder, "pid");
   #starting: Promise<void> = Promise.resolve();
+
+  /** Throws where another soak runs on the same servers: it would end with them. What a killed one has left goes. */
+  async claim(): Promise<void> {
+    const holder = soakOf(this.#holder);
+    if (holder !== undefined)
+      throw new Error(
+        `another soak (pid ${holder}) has these servers: wait for it, or set TESTBED_RUN and ${Object.keys(own).join(", ")}`,
+      );
+    mkdirSync(this.folder, { recursive: true });
+    writeFileSync(this.#holder, String(process.pid));
+    await Promise.all(this.all.map((server) => wipe(server)));
+  }
 
   async start(server: Server): Promise<void> {
     this.#starting = server.build(() => {}).then(() => start(server, () => {}));
@@ -47,5 +61,15 @@ export class SoakServers {
     await this.#starting.catch(() => {});
     await each();
     await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The soak that wrote this file and still lives. */
+function soakOf(file: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(file, "utf8"));
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("soak") ? pid : undefined;
+  } catch {
+    return undefined;
   }
 }
