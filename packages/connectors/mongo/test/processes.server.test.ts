@@ -39,6 +39,33 @@ it("exactly once from collection to collection with state, whenever the process 
   await drop();
 }, 240_000);
 
+it("what a killed process was told is written is there, and a replay leaves the same documents", async () => {
+  const { db, database, contents, drop } = await testDatabase();
+  await db.createCollection("out");
+  const [count, slots] = [3_000, 1_200];
+  const args = [url, database, String(count), String(slots)];
+  for (const at of [299, 1_499, 2_499]) {
+    const program = new Program(import.meta.url, "write", args);
+    expect(await program.printed(new RegExp(`acknowledged ${at}\\n`)), program.output).toBe(true);
+    await program.kill();
+    const last = Math.max(...[...program.output.matchAll(/acknowledged (\d+)\n/g)].map(([, n]) => Number(n)));
+    expect(last).toBeGreaterThanOrEqual(at);
+    const there = new Map((await contents("out")).map(({ _id, n }) => [_id, Number(n)]));
+    // That value, or a later one of the same document: nothing is written behind what was told but the next batches.
+    const missing = Array.from({ length: last + 1 }, (_, n) => n).filter((n) => !((there.get(n % slots) ?? -1) >= n));
+    expect(missing).toEqual([]);
+  }
+  const program = new Program(import.meta.url, "write", args);
+  expect(await program.ended, program.output).toMatchObject({ code: 0 });
+  const documents = await contents("out");
+  expect(documents).toHaveLength(slots);
+  for (const { _id, n } of documents) {
+    const slot = Number(_id);
+    expect(n).toBe(slot + Math.floor((count - 1 - slot) / slots) * slots);
+  }
+  await drop();
+}, 120_000);
+
 it("leaves nothing open after stop()", async () => {
   const { db, database, drop } = await testDatabase();
   for (const name of ["in", "out"]) await db.createCollection(name);

@@ -1,5 +1,6 @@
 /** Writes people and their friendships from number 0 on, and says up to which number all is acknowledged. Ends by SIGKILL, or when all is written. */
-import { from, type Sink } from "@millrace/core";
+import { from } from "@millrace/core";
+import { acknowledging } from "../../../../../testbed/acknowledging.js";
 import { dgraphSink } from "../../src/index.js";
 
 const [url = "", prefix = "", count = "0"] = process.argv.slice(2);
@@ -14,27 +15,7 @@ const writes = dgraphSink<number>({
     edges: [{ predicate: `${prefix}friends`, to: `n${(n * 7) % Number(count)}`, facets: { n } }],
   }),
 });
-const telling: Sink<number> = {
-  ...writes,
-  connect: async (context) => {
-    const connection = await writes.connect(context);
-    return {
-      ...connection,
-      open: async (task, state) => {
-        const writer = await connection.open(task, state);
-        return {
-          write: async (values, writing) => {
-            const outcomes = await writer.write(values, writing);
-            console.log(`acknowledged ${values.at(-1)}`);
-            return outcomes;
-          },
-          close: () => writer.close(),
-        };
-      },
-    };
-  },
-};
 await from(Array.from({ length: Number(count) }, (_, n) => n))
-  .to(telling)
+  .to(acknowledging(writes, (values) => console.log(`acknowledged ${values.at(-1)}`)))
   .run();
 console.log("done");

@@ -1,6 +1,7 @@
 /** Writes numbered points and notes in a file what InfluxDB has acknowledged, until it is killed. */
 import { appendFileSync } from "node:fs";
-import { from, type Sink, type Source } from "@millrace/core";
+import { from, type Source } from "@millrace/core";
+import { acknowledging } from "../../../../../testbed/acknowledging.js";
 import { influxSink } from "../../src/index.js";
 
 const [url = "", token = "", org = "", bucket = "", journal = "", first = "0"] = process.argv.slice(2);
@@ -35,30 +36,12 @@ const sink = influxSink<number>({
     time: 1_700_000_000_000 + n,
   }),
 });
-/** Notes behind each write: what is in the journal was acknowledged before. */
-const noted: Sink<number> = {
-  ...sink,
-  connect: async (context) => {
-    const connection = await sink.connect(context);
-    return {
-      open: async (task, state) => {
-        const writer = await connection.open(task, state);
-        return {
-          write: async (values, writing) => {
-            const outcomes = await writer.write(values, writing);
-            appendFileSync(journal, `${values.join("\n")}\n`);
-            return outcomes;
-          },
-          close: () => writer.close(),
-        };
-      },
-      close: () => connection.close(),
-    };
-  },
-};
 const run = from(numbers)
   .throttle({ elements: 10_000, per: "1s" })
-  .to(noted, { batch: { size: 200 }, retry: { attempts: 100, delay: "50ms", maxDelay: "500ms" } })
+  .to(
+    acknowledging(sink, (values) => appendFileSync(journal, `${values.join("\n")}\n`)),
+    { batch: { size: 200 }, retry: { attempts: 100, delay: "50ms", maxDelay: "500ms" } },
+  )
   .start();
 const progress = setInterval(() => console.log(JSON.stringify(run.metrics())), 200);
 await run.done.finally(() => clearInterval(progress));
