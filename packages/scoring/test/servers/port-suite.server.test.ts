@@ -1,9 +1,12 @@
+import { afterAll } from "vitest";
 import { ServerPorts } from "../../src/servers/server-ports.js";
 import { portSuite } from "../../src/testing/port-suite.js";
-import { dropNamespace, freshNamespace, servers } from "./namespaces.js";
+import { dropNamespace, emptyNamespace, freshNamespace, servers } from "./namespaces.js";
+
+const namespace = freshNamespace("suite");
+afterAll(() => dropNamespace(namespace));
 
 portSuite("on servers", async ({ profiles, configuration, rules }) => {
-  const namespace = freshNamespace("suite");
   const citizens = profiles.map((profile, i) => ({ profile, nationalID: `SIM-${i}`, name: "Somebody" }));
   const ports = await ServerPorts.open({
     servers,
@@ -17,7 +20,7 @@ portSuite("on servers", async ({ profiles, configuration, rules }) => {
   });
   const teardown = async (): Promise<void> => {
     await ports.close();
-    await dropNamespace(namespace);
+    await emptyNamespace(namespace);
   };
   return { ports, contents: ports.contents, teardown };
 });
