@@ -123,7 +123,7 @@ export const WORKLOADS: readonly ConnectorWorkload[] = [
       writer: "`executeConcurrent`, 64 at a time, a statement a row",
       await: "`await client.execute` each",
     },
-    full: 30_000,
+    full: 60_000,
     quick: 3_000,
     fewer: { writer: 6_000, await: 500 },
   },

@@ -29,8 +29,9 @@ export class CellError extends Error {
  * for one above 2^53, and question marks for what ASCII does not have. Throws {@link CellError}.
  */
 export function cellBytes(value: unknown, type: CellType): Uint8Array {
+  const common = commonBytes(value, type.code);
+  if (common !== undefined) return common;
   const ready = checked(value, type);
-  // The encoder's way to the commonest types is long.
   if (typeof ready === "string" && (type.code === TYPES.text || type.code === TYPES.varchar)) return Buffer.from(ready);
   if (typeof ready === "bigint" && type.code === TYPES.bigint) return longBytes(ready);
   if (ready instanceof Uint8Array) return Buffer.from(ready.buffer, ready.byteOffset, ready.byteLength);
@@ -41,10 +42,51 @@ export function cellBytes(value: unknown, type: CellType): Uint8Array {
   }
 }
 
-/** A number of 64 bits. */
-export function longBytes(value: bigint): Uint8Array {
+/** Sound values of the commonest types, for which the checks and the encoder take a long way; undefined: take it. */
+function commonBytes(value: unknown, code: number): Uint8Array | undefined {
+  switch (code) {
+    case TYPES.text:
+    case TYPES.varchar:
+      return typeof value === "string" && value.isWellFormed() ? Buffer.from(value) : undefined;
+    case TYPES.int:
+      return typeof value === "number" && (value | 0) === value ? intBytes(value) : undefined;
+    case TYPES.bigint:
+      return Number.isSafeInteger(value) ? longBytes(value as number) : undefined;
+    case TYPES.timestamp: {
+      const ms = value instanceof Date ? value.getTime() : value;
+      return Number.isSafeInteger(ms) && Math.abs(ms as number) <= MAX_DATE_MS ? longBytes(ms as number) : undefined;
+    }
+    case TYPES.double:
+      return typeof value === "number" ? doubleBytes(value) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** The times that a Date can be. */
+const MAX_DATE_MS = 8_640_000_000_000_000;
+const TWO_32 = 2 ** 32;
+
+function intBytes(value: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+}
+
+function doubleBytes(value: number): Uint8Array {
   const bytes = Buffer.allocUnsafe(8);
-  bytes.writeBigInt64BE(value);
+  bytes.writeDoubleBE(value);
+  return bytes;
+}
+
+/** A whole number of 64 bits; as a number, one that is exact. */
+export function longBytes(value: number | bigint): Uint8Array {
+  const bytes = Buffer.allocUnsafe(8);
+  if (typeof value === "bigint") bytes.writeBigInt64BE(value);
+  else {
+    bytes.writeInt32BE(Math.floor(value / TWO_32));
+    bytes.writeUInt32BE(value >>> 0, 4);
+  }
   return bytes;
 }
 

@@ -12,6 +12,9 @@ type ResultSet = driverTypes.ResultSet;
 /** What the driver takes, and its declarations do not say. */
 type Options = Omit<QueryOptions, "routingKey"> & { routingKey?: unknown };
 
+/** Its declarations want arrays that it could change. */
+type BatchQueries = Parameters<Client["batch"]>[0];
+
 /** So many different warnings of the server are told. */
 const MAX_WARNINGS = 20;
 /** Longer, a warning is a list of keys. */
@@ -65,7 +68,10 @@ class DriverSession implements CqlSession {
   batch(statements: readonly BoundStatement[], options: CallOptions): Promise<Answer> {
     return this.#prepared((suffix) =>
       this.#client.batch(
-        statements.map(({ query, params }) => ({ query: query + suffix, params: params as unknown[] })),
+        // It reads the text and the values, and keeps none of them.
+        (suffix === ""
+          ? statements
+          : statements.map(({ query, params }) => ({ query: query + suffix, params }))) as BatchQueries,
         { ...(this.#options(options) as QueryOptions), logged: false },
       ),
     );

@@ -1,24 +1,20 @@
 import { messageOf, WriteError } from "@millrace/core";
 import { cellBytes, longBytes } from "./cell-bytes.js";
-import { TYPES } from "./cell-type.js";
+import { type CellType, TYPES } from "./cell-type.js";
 import type { BoundStatement, Row, TableShape } from "./cql-session.js";
 import { keyText, primaryKeyOf, quoted, tableText } from "./table-shape.js";
 
 /** What null in a row does: nothing, as a column that is left out, or a tombstone, which deletes what was there. */
 export type Nulls = "unset" | "tombstone";
 
-/** A row ready to be sent. */
-export interface BoundRow {
-  readonly statement: BoundStatement;
+/** A row ready to be sent: a statement, in one object with what goes with it, since there is one for each value. */
+export interface BoundRow extends BoundStatement {
+  readonly row: Row;
+  /** Which value of the write it is of. */
+  readonly place: number;
   /** Equal for rows of one partition. */
   readonly partition: string;
   readonly bytes: number;
-}
-
-/** What is written beside the columns. */
-export interface WriteMarks {
-  readonly timestamp: bigint;
-  readonly ttlSeconds: number | undefined;
 }
 
 /** Beside its values, a statement in a batch has an id and lengths. */
@@ -28,7 +24,7 @@ const STATEMENT_BYTES = 32;
 export class RowStatements {
   readonly #shape: TableShape;
   readonly #key: readonly string[];
-  readonly #names: ReadonlySet<string>;
+  readonly #columns: readonly { readonly name: string; readonly type: CellType; readonly inKey: boolean }[];
   /** Where the partition key is among the columns, and in the whole key. */
   readonly #partitionInColumns: readonly number[];
   readonly #partitionInKey: readonly number[];
@@ -50,7 +46,7 @@ export class RowStatements {
     this.#nulls = nulls;
     this.#withTtl = withTtl;
     const columns = shape.columns.map(({ name }) => name);
-    this.#names = new Set(columns);
+    this.#columns = shape.columns.map(({ name, type }) => ({ name, type, inKey: this.#key.includes(name) }));
     this.#partitionInColumns = shape.partitionKey.map((name) => columns.indexOf(name));
     this.#partitionInKey = shape.partitionKey.map((name) => this.#key.indexOf(name));
     const names = columns.map(quoted);
@@ -59,26 +55,27 @@ export class RowStatements {
   }
 
   /** Throws where the row does not fit the table, naming it by its key. */
-  insert(row: Row, { timestamp, ttlSeconds }: WriteMarks): BoundRow {
-    const { columns } = this.#shape;
-    for (const name of Object.keys(row))
-      if (!this.#names.has(name)) throw this.#refused(row, `the table has no column "${name}"`);
-    const params: (Uint8Array | null | undefined)[] = columns.map(({ name, type }) => {
+  insert(row: Row, place: number, timestamp: number | bigint, ttlSeconds: number | undefined): BoundRow {
+    const params: (Uint8Array | null | undefined)[] = [];
+    let known = 0;
+    for (const { name, type, inKey } of this.#columns) {
       const value = row[name];
-      if (value === undefined || value === null) {
-        if (this.#key.includes(name)) throw this.#refused(row, `"${name}" is part of the key and has no value`);
-        return value === null && this.#nulls === "tombstone" ? null : undefined;
-      }
-      return this.#bytes(row, name, value, type);
-    });
+      if (value !== undefined || Object.hasOwn(row, name)) known++;
+      if (value !== undefined && value !== null) params.push(this.#bytes(row, name, value, type));
+      else if (inKey) throw this.#refused(row, `"${name}" is part of the key and has no value`);
+      else params.push(value === null && this.#nulls === "tombstone" ? null : undefined);
+    }
+    let given = 0;
+    for (const _ in row) given++;
+    if (given > known) this.#refuseUnknown(row);
     const partition = partitionOf(params, this.#partitionInColumns);
     if (this.#withTtl) params.push(ttlSeconds === undefined ? undefined : cellBytes(ttlSeconds, { code: TYPES.int }));
     params.push(longBytes(timestamp));
-    return bound(this.#insert, params, partition);
+    return bound(this.#insert, params, row, place, partition);
   }
 
   /** Deletes the row with this key. */
-  remove(row: Row, { timestamp }: WriteMarks): BoundRow {
+  remove(row: Row, place: number, timestamp: number | bigint): BoundRow {
     const params: (Uint8Array | null | undefined)[] = this.#key.map((name) => {
       const value = row[name];
       if (value === undefined || value === null)
@@ -87,7 +84,12 @@ export class RowStatements {
       return this.#bytes(row, name, value, type ?? { code: TYPES.custom });
     });
     const partition = partitionOf(params, this.#partitionInKey);
-    return bound(this.#delete, [longBytes(timestamp), ...params], partition);
+    return bound(this.#delete, [longBytes(timestamp), ...params], row, place, partition);
+  }
+
+  #refuseUnknown(row: Row): void {
+    const name = Object.keys(row).find((each) => !this.#columns.some((column) => column.name === each));
+    if (name !== undefined) throw this.#refused(row, `the table has no column "${name}"`);
   }
 
   /** The row's key for a message. */
@@ -114,8 +116,14 @@ function partitionOf(params: readonly (Uint8Array | null | undefined)[], places:
   return places.map((place) => `${params[place]?.length}:${(params[place] as Buffer).toString("latin1")}`).join("");
 }
 
-function bound(query: string, params: readonly (Uint8Array | null | undefined)[], partition: string): BoundRow {
+function bound(
+  query: string,
+  params: readonly (Uint8Array | null | undefined)[],
+  row: Row,
+  place: number,
+  partition: string,
+): BoundRow {
   let bytes = STATEMENT_BYTES;
   for (const param of params) bytes += (param?.length ?? 0) + 4;
-  return { statement: { query, params }, partition, bytes };
+  return { query, params, row, place, partition, bytes };
 }

@@ -23,13 +23,6 @@ export interface SinkPlan<T> {
   readonly call: CallOptions;
 }
 
-/** A row and which value of the write it is of. */
-interface PlacedRow {
-  readonly bound: BoundRow;
-  readonly row: Row;
-  readonly place: number;
-}
-
 /** Writes rows in requests of one partition each, and tells what became of every value. */
 export class TableWriter<T> implements SinkWriter<T> {
   readonly #session: CqlSession;
@@ -68,13 +61,13 @@ export class TableWriter<T> implements SinkWriter<T> {
   async close(): Promise<void> {}
 
   /** The requests, in lanes that do not touch each other. */
-  #lanes(values: readonly T[], context: WriteContext, outcomes: WriteOutcome[]): PlacedRow[][][] {
-    const partitions = new Map<string, PlacedRow[]>();
-    for (const [place, value] of values.entries()) {
-      const placed = this.#bind(value, place, context, outcomes);
+  #lanes(values: readonly T[], context: WriteContext, outcomes: WriteOutcome[]): BoundRow[][][] {
+    const partitions = new Map<string, BoundRow[]>();
+    for (let place = 0; place < values.length; place++) {
+      const placed = this.#bind(values[place] as T, place, context, outcomes);
       if (placed === undefined) continue;
-      const own = partitions.get(placed.bound.partition);
-      if (own === undefined) partitions.set(placed.bound.partition, [placed]);
+      const own = partitions.get(placed.partition);
+      if (own === undefined) partitions.set(placed.partition, [placed]);
       else own.push(placed);
     }
     const lanes = [...partitions.values()].map((rows) => cut(rows, this.#plan.maxRows, this.#plan.maxBytes));
@@ -82,16 +75,17 @@ export class TableWriter<T> implements SinkWriter<T> {
     return this.#plan.version === undefined ? lanes : lanes.flatMap((requests) => requests.map((one) => [one]));
   }
 
-  #bind(value: T, place: number, context: WriteContext, outcomes: WriteOutcome[]): PlacedRow | undefined {
+  #bind(value: T, place: number, context: WriteContext, outcomes: WriteOutcome[]): BoundRow | undefined {
     const { row: rowOf, remove, ttlSeconds } = this.#plan;
     try {
       const row = rowOf(value);
       if (typeof row !== "object" || row === null)
         throw new WriteError("poison", "E_SCYLLA_ROW", `row() must give an object; it gave ${String(row)}`);
-      const marks = { timestamp: this.#timestamp(value, place, context), ttlSeconds: ttlSeconds?.(value) };
-      const bound =
-        remove?.(value) === true ? this.#statements.remove(row, marks) : this.#statements.insert(row, marks);
-      return { bound, row, place };
+      const timestamp = this.#timestamp(value, place, context);
+      const ttl = ttlSeconds?.(value);
+      return remove?.(value) === true
+        ? this.#statements.remove(row, place, timestamp)
+        : this.#statements.insert(row, place, timestamp, ttl);
     } catch (error) {
       outcomes[place] =
         error instanceof WriteError
@@ -101,7 +95,7 @@ export class TableWriter<T> implements SinkWriter<T> {
     }
   }
 
-  #timestamp(value: T, place: number, { origins, times }: WriteContext): bigint {
+  #timestamp(value: T, place: number, { origins, times }: WriteContext): number | bigint {
     const { version } = this.#plan;
     if (version === undefined) return this.#time.next();
     const origin = origins[place];
@@ -110,7 +104,7 @@ export class TableWriter<T> implements SinkWriter<T> {
   }
 
   async #sendInTurn(
-    requests: readonly (readonly PlacedRow[])[],
+    requests: readonly (readonly BoundRow[])[],
     outcomes: WriteOutcome[],
     signal: AbortSignal,
   ): Promise<void> {
@@ -126,17 +120,13 @@ export class TableWriter<T> implements SinkWriter<T> {
   }
 
   /** Halves what the server refuses, down to the row at fault. A refused batch has changed nothing. */
-  async #send(rows: readonly PlacedRow[], outcomes: WriteOutcome[], signal: AbortSignal): Promise<void> {
+  async #send(rows: readonly BoundRow[], outcomes: WriteOutcome[], signal: AbortSignal): Promise<void> {
     const [first] = rows;
     if (first === undefined) return;
     const { call } = this.#plan;
     try {
-      if (rows.length === 1) await this.#session.execute(first.bound.statement, call);
-      else
-        await this.#session.batch(
-          rows.map(({ bound }) => bound.statement),
-          call,
-        );
+      if (rows.length === 1) await this.#session.execute(first, call);
+      else await this.#session.batch(rows, call);
     } catch (error) {
       const failure = classify(error, "write");
       if (failure.class === "poison" && rows.length > 1) {
@@ -155,25 +145,25 @@ export class TableWriter<T> implements SinkWriter<T> {
 }
 
 /** Why a row of these is not written yet and may be, if there is one. */
-function toTryAgain(rows: readonly PlacedRow[], outcomes: readonly WriteOutcome[]): WriteOutcome | undefined {
+function toTryAgain(rows: readonly BoundRow[], outcomes: readonly WriteOutcome[]): WriteOutcome | undefined {
   return rows
     .map(({ place }) => outcomes[place])
     .find((outcome) => outcome !== undefined && outcome !== "written" && outcome.class !== "poison");
 }
 
 /** Cuts the rows of a partition into requests, in order. */
-function cut(rows: readonly PlacedRow[], maxRows: number, maxBytes: number): PlacedRow[][] {
-  const requests: PlacedRow[][] = [];
-  let current: PlacedRow[] = [];
+function cut(rows: readonly BoundRow[], maxRows: number, maxBytes: number): BoundRow[][] {
+  const requests: BoundRow[][] = [];
+  let current: BoundRow[] = [];
   let bytes = 0;
   for (const placed of rows) {
-    if (current.length > 0 && (current.length >= maxRows || bytes + placed.bound.bytes > maxBytes)) {
+    if (current.length > 0 && (current.length >= maxRows || bytes + placed.bytes > maxBytes)) {
       requests.push(current);
       current = [];
       bytes = 0;
     }
     current.push(placed);
-    bytes += placed.bound.bytes;
+    bytes += placed.bytes;
   }
   if (current.length > 0) requests.push(current);
   return requests;

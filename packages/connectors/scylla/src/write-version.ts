@@ -117,15 +117,16 @@ export function watchedVersion<T>(
 /** Microseconds that grow with every call, so that of two writes of a row the later one wins, even within one request. */
 export class GrowingTime {
   readonly #now: () => number;
-  #last = 0n;
+  #last = 0;
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  next(): bigint {
-    const now = BigInt(Math.floor(this.#now())) * 1_000n;
-    this.#last = now > this.#last ? now : this.#last + 1n;
+  /** A number, which is exact up to the year 2255: a bigint for each row would be felt. */
+  next(): number {
+    const now = Math.floor(this.#now()) * 1_000;
+    this.#last = now > this.#last ? now : this.#last + 1;
     return this.#last;
   }
 }
