@@ -1,3 +1,4 @@
+import { copyBytes } from "./byte-copies.js";
 import type { KafkaBatch, KafkaMessage, OutgoingMessage } from "./kafka-driver.js";
 import type { RawBatch, RawMessage } from "./kafkajs-internals.js";
 
@@ -29,7 +30,7 @@ function messageOf({ key, value, headers, timestamp, offset }: RawMessage): Kafk
 
 /** kafkajs gives slices of the whole answer, so one small value kept alive would keep up to 10 MB. */
 function copy(bytes: Buffer | null | undefined): Uint8Array | undefined {
-  return bytes === null || bytes === undefined ? undefined : new Uint8Array(bytes);
+  return bytes === null || bytes === undefined ? undefined : copyBytes(bytes);
 }
 
 const NO_HEADERS: Readonly<Record<string, Uint8Array>> = Object.freeze({});
@@ -44,7 +45,7 @@ function headersOf(headers: RawMessage["headers"]): Readonly<Record<string, Uint
       : (value as Buffer | string | undefined);
     if (last === undefined || last === null) continue;
     out ??= {};
-    out[name] = typeof last === "string" ? new TextEncoder().encode(last) : new Uint8Array(last);
+    out[name] = typeof last === "string" ? new TextEncoder().encode(last) : copyBytes(last);
   }
   return out ?? NO_HEADERS;
 }

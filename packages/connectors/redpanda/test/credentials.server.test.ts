@@ -153,4 +153,15 @@ for (const [name, driver] of Object.entries(drivers))
     ])("%s is refused at once, and secrets are in no error", (_, connection, code, message) =>
       refused({ ...connection, driver }, code, message),
     );
+
+    it("credentials copied from others, with another password, log in with their own", async () => {
+      const right = login("plain");
+      const connection = { brokers: sasl, driver };
+      await ensureTopic({ ...connection, sasl: right }, freshName("secure"), { partitions: 1 });
+      await refused(
+        { ...connection, sasl: { ...right, password: WRONG } },
+        "E_REDPANDA_AUTH",
+        /refused the credentials/,
+      );
+    });
   });

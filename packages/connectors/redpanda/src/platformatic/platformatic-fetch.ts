@@ -1,4 +1,5 @@
 import type { ClusterMetadata, Consumer } from "@platformatic/kafka";
+import { copyBytes } from "../byte-copies.js";
 import type { KafkaBatch, KafkaMessage, TopicPartition } from "../kafka-driver.js";
 
 /** A partition to fetch from, and where. */
@@ -145,7 +146,7 @@ function* settled(
 
 /** The client gives slices of the whole answer. */
 function copy(bytes: Buffer | null): Uint8Array | undefined {
-  return bytes === null || bytes === undefined ? undefined : new Uint8Array(bytes);
+  return bytes === null || bytes === undefined ? undefined : copyBytes(bytes);
 }
 
 function headersOf(
@@ -154,6 +155,6 @@ function headersOf(
   if (headers.length === 0) return NO_HEADERS;
   const own: Record<string, Uint8Array> = {};
   for (const [name, value] of headers)
-    if (name !== null && value !== null) own[decoder.decode(name)] = new Uint8Array(value);
+    if (name !== null && value !== null) own[decoder.decode(name)] = copyBytes(value);
   return own;
 }

@@ -1,14 +1,17 @@
 /** Reads and writes until it is told to stop, and then must end by itself: whatever is left open keeps the process. */
 import { from } from "@millrace/core";
 import { redpandaSink, redpandaSource } from "../../src/index.js";
+import { driverNamed } from "../brokers.js";
 
-const [brokerList = "", input = "", output = "", group = ""] = process.argv.slice(2);
+const [driverName = "", brokerList = "", input = "", output = "", group = ""] = process.argv.slice(2);
+const driver = driverNamed(driverName);
 const brokers = brokerList.split(",");
 const text = new TextDecoder();
 let seen = 0;
 const run = from(
   redpandaSource({
     brokers,
+    driver,
     topic: input,
     groupId: group,
     decode: ({ value }) => {
@@ -17,5 +20,5 @@ const run = from(
     },
   }),
 )
-  .to(redpandaSink<string>({ brokers, topic: output, encode: (value) => ({ value }) }))
+  .to(redpandaSink<string>({ brokers, driver, topic: output, encode: (value) => ({ value }) }))
   .start();

@@ -2,13 +2,16 @@
 import { setTimeout } from "node:timers/promises";
 import { from, topology } from "@millrace/core";
 import { redpandaCheckpoints, redpandaSink, redpandaSource } from "../../src/index.js";
+import { driverNamed } from "../brokers.js";
 
-const [brokerList = "", input = "", output = "", checkpoints = "", group = ""] = process.argv.slice(2);
+const [driverName = "", brokerList = "", input = "", output = "", checkpoints = "", group = ""] = process.argv.slice(2);
+const driver = driverNamed(driverName);
 const brokers = brokerList.split(",");
 const text = new TextDecoder();
 let out = 0;
 const source = redpandaSource<number>({
   brokers,
+  driver,
   topic: input,
   groupId: group,
   sessionTimeoutMs: 6_000,
@@ -17,6 +20,7 @@ const source = redpandaSource<number>({
 });
 const sink = redpandaSink<string>({
   brokers,
+  driver,
   topic: output,
   encode: (line) => {
     out++;
@@ -38,7 +42,7 @@ const counted = from(source)
     { concurrency: 2 },
   );
 const run = topology(group, counted.to(sink)).start({
-  checkpoint: { every: "200ms", store: redpandaCheckpoints({ brokers, topic: checkpoints, partitions: 1 }) },
+  checkpoint: { every: "200ms", store: redpandaCheckpoints({ brokers, driver, topic: checkpoints, partitions: 1 }) },
 });
 const progress = setInterval(() => console.log(`out ${out}`), 100);
 await run.done.finally(() => clearInterval(progress));

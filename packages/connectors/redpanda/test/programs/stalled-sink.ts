@@ -3,14 +3,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { from } from "@millrace/core";
 import { MemoryWatch, StalledSink } from "../../../../../testbed/memory.js";
 import { redpandaSource } from "../../src/index.js";
+import { driverNamed } from "../brokers.js";
 
-const [brokers = "", topic = "", group = "", stallMs = "5000"] = process.argv.slice(2);
+const [driverName = "", brokers = "", topic = "", group = "", stallMs = "5000"] = process.argv.slice(2);
 const text = new TextDecoder();
 const stalled = new StalledSink();
 const memory = new MemoryWatch();
 const run = from(
   redpandaSource({
     brokers: brokers.split(","),
+    driver: driverNamed(driverName),
     topic,
     groupId: group,
     stopAt: "latest",
