@@ -7,7 +7,7 @@ import { from } from "@millrace/core";
 import { MemoryWatch, StalledSink } from "../../../../../testbed/memory.js";
 import { scyllaSink, scyllaSource } from "../../src/index.js";
 
-const STALL_MS = 5_000;
+const STALL_MS = 2_000;
 
 const [contactPoint = "", username = "", password = "", keyspace = "", table = "", countText = ""] =
   process.argv.slice(2);
@@ -35,14 +35,21 @@ const writing = await growth(() =>
     .run(),
 );
 const stalled = new StalledSink();
+let decoded = 0;
 let whileStalled = 0;
+let decodedWhileStalled = 0;
+const row = ({ n }: { readonly n?: unknown }): number => {
+  decoded++;
+  return Number(n);
+};
 const reading = await growth(async () => {
-  const run = from(scyllaSource({ ...place, row: ({ n }) => Number(n) }))
+  const run = from(scyllaSource({ ...place, row }))
     .to(stalled.sink)
     .start();
   await sleep(STALL_MS);
   whileStalled = stalled.count;
+  decodedWhileStalled = decoded;
   stalled.go();
   await run.done;
 });
-console.log(JSON.stringify({ writing, reading, whileStalled, came: stalled.count }));
+console.log(JSON.stringify({ writing, reading, whileStalled, decodedWhileStalled, came: stalled.count }));
