@@ -69,6 +69,14 @@ export {
   valueState,
 } from "./state/declarations.js";
 export { memoryCheckpoints } from "./state/memory-checkpoints.js";
+export {
+  type HeldLease,
+  isLeaseOver,
+  LEASE_RENEW_MS,
+  type LeaseHolder,
+  type LeaseTry,
+  TaskLeases,
+} from "./state/task-leases.js";
 export type { TtlOptions } from "./state/ttl.js";
 export type {
   AsyncOptions,

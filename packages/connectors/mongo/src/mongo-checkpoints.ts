@@ -3,13 +3,16 @@ import {
   type CheckpointConnection,
   type CheckpointDelta,
   type CheckpointStore,
+  isLeaseOver,
+  type LeaseTry,
   type RuntimeContext,
   requireArgument,
   StreamError,
+  TaskLeases,
 } from "@millrace/core";
 import { type Collection, type Document, MongoServerError } from "mongodb";
 import { PART_BYTES, type PartDocument } from "./checkpoints/segment-store.js";
-import { headOf, isOver, leaseHeld, type TaskDocument } from "./checkpoints/task-head.js";
+import { headOf, type TaskDocument } from "./checkpoints/task-head.js";
 import { type LeaseParts, TaskLease } from "./checkpoints/task-lease.js";
 import {
   type MongoConnection,
@@ -28,7 +31,6 @@ export type MongoCheckpointsOptions = MongoConnection & {
 };
 
 const DEFAULT_COLLECTION = "millrace_checkpoints";
-const STANDBY_MS = 250;
 const PAGE = 1_000;
 const DURABLE = { w: "majority", journal: true } as const;
 
@@ -73,7 +75,7 @@ class CollectionCheckpoints implements CheckpointConnection {
   readonly #system: string;
   readonly #partBytes: number;
   readonly #context: RuntimeContext;
-  readonly #leases = new Map<string, TaskLease>();
+  readonly #leases: TaskLeases<TaskLease>;
   #closing: Promise<void> | undefined;
 
   static async open(
@@ -112,52 +114,53 @@ class CollectionCheckpoints implements CheckpointConnection {
     this.#system = system;
     this.#partBytes = partBytes;
     this.#context = context;
+    this.#leases = new TaskLeases(`collection "${collection}"`, context);
   }
 
-  async lease(
+  lease(
     task: string,
-    { wait = false, signal = this.#context.signal }: { readonly wait?: boolean; readonly signal?: AbortSignal } = {},
+    options?: { readonly wait?: boolean; readonly signal?: AbortSignal },
   ): Promise<{ readonly number: number; readonly latest: Checkpoint | undefined }> {
-    for (;;) {
-      if (signal.aborted)
-        throw new StreamError("E_ABORTED", "the wait for a lease was given up", { cause: signal.reason });
+    return this.#leases.take(task, options, async () => {
       try {
-        const found = await this.#find(task);
-        if (isOver(found, this.#context.clock.now())) {
-          const taken = await TaskLease.take(this.#leaseParts(task), found);
-          if (taken !== undefined) return this.#taken(task, taken.lease, taken.document);
-          continue;
-        }
-        if (!wait) throw leaseHeld(this.#tasks.collectionName, found);
+        return await this.#tryToTake(task);
       } catch (error) {
         throw error instanceof StreamError ? error : classify(error);
       }
-      await this.#pause(signal);
-    }
+    });
   }
 
-  async release(task: string, number: number): Promise<void> {
-    const lease = this.#leases.get(task);
-    if (lease?.number !== number) return;
-    this.#leases.delete(task);
-    await lease.release();
+  release(task: string, number: number): Promise<void> {
+    return this.#leases.release(task, number);
   }
 
   async commit(task: string, number: number, checkpoint: CheckpointDelta): Promise<void> {
-    await this.#held(task, number).commit(checkpoint);
+    await this.#leases.held(task, number).commit(checkpoint);
   }
 
   async latestEpoch(task: string, number: number): Promise<number | undefined> {
-    return this.#held(task, number).latestEpoch();
+    return this.#leases.held(task, number).latestEpoch();
   }
 
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      for (const lease of this.#leases.values()) await lease.release().catch(() => {});
-      this.#leases.clear();
+      await this.#leases.close();
       await this.#open.close();
     })();
     return this.#closing;
+  }
+
+  async #tryToTake(task: string): Promise<LeaseTry<TaskLease>> {
+    const found = await this.#find(task);
+    if (!isLeaseOver(found, this.#context.clock.now())) return { heldBy: found };
+    const taken = await TaskLease.take(this.#leaseParts(task), found);
+    if (taken === undefined) return undefined;
+    const { lease, document } = taken;
+    const head = headOf(document);
+    return {
+      lease,
+      latest: head === undefined ? undefined : { ...head, entries: () => lease.entries(document.segments, PAGE) },
+    };
   }
 
   /** The task's document, made if it is not there. */
@@ -182,25 +185,6 @@ class CollectionCheckpoints implements CheckpointConnection {
     }
   }
 
-  #taken(
-    task: string,
-    lease: TaskLease,
-    document: TaskDocument,
-  ): { readonly number: number; readonly latest: Checkpoint | undefined } {
-    this.#leases.set(task, lease);
-    const head = headOf(document);
-    return {
-      number: lease.number,
-      latest: head === undefined ? undefined : { ...head, entries: () => lease.entries(document.segments, PAGE) },
-    };
-  }
-
-  #held(task: string, number: number): TaskLease {
-    const lease = this.#leases.get(task);
-    if (lease?.number !== number) throw new StreamError("E_FENCED", `the lease ${number} of task "${task}" is over`);
-    return lease;
-  }
-
   #leaseParts(task: string): LeaseParts {
     const { clock, random, logger } = this.#context;
     return {
@@ -214,19 +198,6 @@ class CollectionCheckpoints implements CheckpointConnection {
       logger,
       partBytes: this.#partBytes,
     };
-  }
-
-  #pause(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#context;
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        cancel();
-        signal.removeEventListener("abort", wake);
-        resolve();
-      };
-      const cancel = clock.schedule(clock.now() + STANDBY_MS, wake);
-      signal.addEventListener("abort", wake, { once: true });
-    });
   }
 }
 

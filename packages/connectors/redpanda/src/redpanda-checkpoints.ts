@@ -1,16 +1,18 @@
-import { hostname } from "node:os";
 import {
   type Checkpoint,
   type CheckpointConnection,
   type CheckpointDelta,
   type CheckpointStore,
+  isLeaseOver,
+  type LeaseTry,
   type RuntimeContext,
   requireArgument,
   StreamError,
+  TaskLeases,
 } from "@millrace/core";
-import { LAPSE_MS, TaskLease } from "./checkpoints/task-lease.js";
-import { type LeaseRecord, TaskView } from "./checkpoints/task-view.js";
-import type { KafkaDriver, KafkaLogReader } from "./kafka-driver.js";
+import { TaskLease } from "./checkpoints/task-lease.js";
+import { TaskView } from "./checkpoints/task-view.js";
+import type { KafkaDriver, KafkaLogReader, TopicPartition } from "./kafka-driver.js";
 import { makeTopic } from "./make-topic.js";
 import { partitionOfKey } from "./partitioner.js";
 import { classify } from "./redpanda-errors.js";
@@ -30,7 +32,6 @@ export interface RedpandaCheckpointsOptions extends RedpandaConnection {
 const DEFAULT_TOPIC = "millrace-checkpoints";
 const DEFAULT_PARTITIONS = 8;
 const BROKER_DEFAULT = -1;
-const STANDBY_MS = 250;
 const PAGE = 1_000;
 const encoder = new TextEncoder();
 
@@ -72,7 +73,7 @@ class TopicCheckpoints implements CheckpointConnection {
   readonly #system: string;
   readonly #topic: string;
   readonly #partitions: number;
-  readonly #leases = new Map<string, TaskLease>();
+  readonly #leases: TaskLeases<TaskLease>;
   #closing: Promise<void> | undefined;
 
   static async open(
@@ -128,109 +129,52 @@ class TopicCheckpoints implements CheckpointConnection {
     this.#topic = topic;
     this.#partitions = partitions;
     this.#context = context;
+    this.#leases = new TaskLeases(`topic "${topic}"`, context);
   }
 
-  async lease(
+  lease(
     task: string,
-    { wait = false, signal = this.#context.signal }: { readonly wait?: boolean; readonly signal?: AbortSignal } = {},
+    options?: { readonly wait?: boolean; readonly signal?: AbortSignal },
   ): Promise<{ readonly number: number; readonly latest: Checkpoint | undefined }> {
-    const { clock } = this.#context;
     const place = { topic: this.#topic, partition: partitionOfKey(encoder.encode(task), this.#partitions) };
-    const view = new TaskView(this.#log, this.#driver.admin, place, task, clock);
-    for (;;) {
-      if (signal.aborted)
-        throw new StreamError("E_ABORTED", "the wait for a lease was given up", { cause: signal.reason });
+    const view = new TaskView(this.#log, this.#driver.admin, place, task, this.#context.clock);
+    return this.#leases.take(task, options, async () => {
       try {
-        await view.readToEnd();
-        if (view.lease === undefined || isOver(view.lease, clock.now())) {
-          const lease = await TaskLease.take({ driver: this.#driver, system: this.#system, place, task, view, clock });
-          if (lease !== undefined) return this.#taken(task, lease, view);
-          continue;
-        }
+        return await this.#tryToTake(task, place, view);
       } catch (error) {
         throw error instanceof StreamError ? error : classify(error);
       }
-      if (!wait) throw leaseHeld(this.#topic, task, view.lease);
-      await this.#pause(signal);
-    }
+    });
   }
 
-  async release(task: string, number: number): Promise<void> {
-    const lease = this.#leases.get(task);
-    if (lease?.number !== number) return;
-    this.#leases.delete(task);
-    await lease.release();
+  release(task: string, number: number): Promise<void> {
+    return this.#leases.release(task, number);
   }
 
   async commit(task: string, number: number, checkpoint: CheckpointDelta): Promise<void> {
-    await this.#held(task, number).commit(checkpoint);
+    await this.#leases.held(task, number).commit(checkpoint);
   }
 
   async latestEpoch(task: string, number: number): Promise<number | undefined> {
-    return this.#held(task, number).latestEpoch();
+    return this.#leases.held(task, number).latestEpoch();
   }
 
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      for (const lease of this.#leases.values()) await lease.release().catch(() => {});
-      this.#leases.clear();
+      await this.#leases.close();
       await this.#log.close();
       await this.#driver.close();
     })();
     return this.#closing;
   }
 
-  #taken(
-    task: string,
-    lease: TaskLease,
-    view: TaskView,
-  ): { readonly number: number; readonly latest: Checkpoint | undefined } {
-    this.#leases.set(task, lease);
-    const head = view.head();
-    return {
-      number: lease.number,
-      latest: head === undefined ? undefined : { ...head, entries: () => view.pages(PAGE) },
-    };
-  }
-
-  #held(task: string, number: number): TaskLease {
-    const lease = this.#leases.get(task);
-    if (lease?.number !== number) throw new StreamError("E_FENCED", `the lease ${number} of task "${task}" is over`);
-    return lease;
-  }
-
-  #pause(signal: AbortSignal): Promise<void> {
+  async #tryToTake(task: string, place: TopicPartition, view: TaskView): Promise<LeaseTry<TaskLease>> {
     const { clock } = this.#context;
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        cancel();
-        signal.removeEventListener("abort", wake);
-        resolve();
-      };
-      const cancel = clock.schedule(clock.now() + STANDBY_MS, wake);
-      signal.addEventListener("abort", wake, { once: true });
-    });
+    await view.readToEnd();
+    if (view.lease !== undefined && !isLeaseOver(view.lease, clock.now())) return { heldBy: view.lease };
+    const lease = await TaskLease.take({ driver: this.#driver, system: this.#system, place, task, view, clock });
+    if (lease === undefined) return undefined;
+    const head = view.head();
+    return { lease, latest: head === undefined ? undefined : { ...head, entries: () => view.pages(PAGE) } };
   }
-}
-
-/** Given back, not renewed in time, or of a process of this host that is gone. Taking it fences its holder, should it live after all. */
-function isOver({ released, renewedMs, host, pid }: LeaseRecord, nowMs: number): boolean {
-  return released || nowMs - renewedMs > LAPSE_MS || (host === hostname() && !isAlive(pid));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // It is there, and somebody else's.
-    return (error as { readonly code?: string }).code === "EPERM";
-  }
-}
-
-function leaseHeld(topic: string, task: string, { host, pid, sinceMs }: LeaseRecord): StreamError {
-  return new StreamError(
-    "E_LEASE_HELD",
-    `task "${task}" in topic "${topic}" is run by process ${pid} on ${host} since ${new Date(sinceMs).toISOString()}. Stop that run first; a lease whose process is gone lapses after ${LAPSE_MS / 1_000} s`,
-  );
 }

@@ -1,10 +1,7 @@
-import { hostname } from "node:os";
 import { crc32 } from "node:zlib";
 import { type CheckpointHead, messageOf, parseCheckpointHead, StreamError } from "@millrace/core";
 import type { Binary, Document } from "mongodb";
 import type { Segment } from "./segment-store.js";
-
-export const LAPSE_MS = 15_000;
 
 /** The one document of a task: who holds it, and its newest checkpoint. */
 export interface TaskDocument extends Document {
@@ -47,26 +44,4 @@ export function headOf(document: TaskDocument): CheckpointHead | undefined {
 
 function damaged(task: string, why: string): StreamError {
   return new StreamError("E_CHECKPOINT_CORRUPT", `the checkpoint of task "${task}" is damaged: ${why}`);
-}
-
-/** Given back, not renewed in time, or of a process of this host that is gone. Taking it fences its holder, should it live after all. */
-export function isOver({ released, renewedMs, host, pid }: TaskDocument, nowMs: number): boolean {
-  return released || nowMs - renewedMs > LAPSE_MS || (host === hostname() && !isAlive(pid));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // It is there, and somebody else's.
-    return (error as { readonly code?: string }).code === "EPERM";
-  }
-}
-
-export function leaseHeld(collection: string, { _id: task, host, pid, sinceMs }: TaskDocument): StreamError {
-  return new StreamError(
-    "E_LEASE_HELD",
-    `task "${task}" in collection "${collection}" is run by process ${pid} on ${host} since ${new Date(sinceMs).toISOString()}. Stop that run first; a lease whose process is gone lapses after ${LAPSE_MS / 1_000} s`,
-  );
 }

@@ -3,6 +3,8 @@ import {
   type CheckpointDelta,
   type Clock,
   checkpointHeadText,
+  type HeldLease,
+  LEASE_RENEW_MS,
   type Logger,
   messageOf,
   type StateEntry,
@@ -18,7 +20,6 @@ import { mergeEntries, segmentsToMerge } from "./merge-entries.js";
 import { type PartDocument, type Segment, SegmentStore } from "./segment-store.js";
 import { headSum, type TaskDocument } from "./task-head.js";
 
-export const RENEW_MS = 5_000;
 /** So many are merged before the next one is written. */
 const MAX_SEGMENTS = 32;
 /** What of a document is no head's: the lease, the list of segments. */
@@ -37,7 +38,7 @@ export interface LeaseParts {
 }
 
 /** A held task. Whoever takes it next raises its number, and with that everything this one still sends is refused. */
-export class TaskLease {
+export class TaskLease implements HeldLease {
   readonly number: number;
   readonly #parts: LeaseParts;
   readonly #store: SegmentStore;
@@ -241,7 +242,7 @@ export class TaskLease {
 
   #renewLater(): void {
     const { clock, tasks } = this.#parts;
-    this.#cancelRenewal = clock.schedule(clock.now() + RENEW_MS, () => {
+    this.#cancelRenewal = clock.schedule(clock.now() + LEASE_RENEW_MS, () => {
       // Beside a commit: one that takes long must not cost the lease.
       const renewal = async (): Promise<void> => {
         const { matchedCount } = await tasks.updateOne(this.#held(), { $set: { renewedMs: clock.now() } });

@@ -1,5 +1,13 @@
 import { hostname } from "node:os";
-import { type CheckpointDelta, type Clock, checkpointHeadText, messageOf, StreamError } from "@millrace/core";
+import {
+  type CheckpointDelta,
+  type Clock,
+  checkpointHeadText,
+  type HeldLease,
+  LEASE_RENEW_MS,
+  messageOf,
+  StreamError,
+} from "@millrace/core";
 import type {
   KafkaDriver,
   KafkaTransactionalProducer,
@@ -12,8 +20,6 @@ import { payloadOf } from "../redpanda-system.js";
 import { chunksOf, recordMessages } from "./task-records.js";
 import { entryText, type LeaseRecord, type TaskView } from "./task-view.js";
 
-export const RENEW_MS = 5_000;
-export const LAPSE_MS = 15_000;
 /** A transaction whose process is gone hides what comes behind it for so long. */
 const TRANSACTION_MS = 15_000;
 /** Of one request to a partition. */
@@ -32,7 +38,7 @@ export interface LeaseParts {
  * A held task: the one producer of its transactional id. Whoever takes the task next makes another, and the broker then refuses this one. After a failed transaction
  * the producer is thrown away: only a new one, and the topic, say what became of it.
  */
-export class TaskLease {
+export class TaskLease implements HeldLease {
   readonly number: number;
   readonly #parts: LeaseParts;
   readonly #sinceMs: number;
@@ -165,7 +171,7 @@ export class TaskLease {
 
   #renewLater(): void {
     const { clock, place } = this.#parts;
-    this.#cancelRenewal = clock.schedule(clock.now() + RENEW_MS, () => {
+    this.#cancelRenewal = clock.schedule(clock.now() + LEASE_RENEW_MS, () => {
       const renewal = this.#inTurn(async () => {
         const producer = await this.#ready();
         await this.#transact(producer, [{ target: place, messages: this.#record(false) }]);

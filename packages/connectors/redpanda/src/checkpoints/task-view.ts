@@ -1,15 +1,17 @@
-import { type CheckpointHead, type Clock, parseCheckpointHead, type StateEntry, StreamError } from "@millrace/core";
+import {
+  type CheckpointHead,
+  type Clock,
+  type LeaseHolder,
+  parseCheckpointHead,
+  type StateEntry,
+  StreamError,
+} from "@millrace/core";
 import type { KafkaAdmin, KafkaLogReader, TopicPartition } from "../kafka-driver.js";
 import { joinChunks, parseKey, type RecordKey } from "./task-records.js";
 
 /** Who holds a task, as the topic says. */
-export interface LeaseRecord {
+export interface LeaseRecord extends LeaseHolder {
   readonly number: number;
-  readonly host: string;
-  readonly pid: number;
-  readonly sinceMs: number;
-  readonly renewedMs: number;
-  readonly released: boolean;
 }
 
 const MAX_WAIT_MS = 200;
