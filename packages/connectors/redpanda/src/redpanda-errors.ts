@@ -33,6 +33,9 @@ const WRAPPERS: ReadonlySet<unknown> = new Set(["PLT_KFK_MULTIPLE", "PLT_KFK_RES
 const CODEC: ReadonlySet<string> = new Set(["KafkaJSNotImplemented", "PLT_KFK_UNSUPPORTED_COMPRESSION"]);
 const TOO_LARGE: ReadonlySet<string> = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
 
+/** The group goes on under another generation, or without us until we have joined again: kafkajs calls these final. */
+const REJOIN: ReadonlySet<string> = new Set(["ILLEGAL_GENERATION", "REBALANCE_IN_PROGRESS", "UNKNOWN_MEMBER_ID"]);
+
 /** Of which class a client's error is. */
 export function classify(error: unknown): WriteError {
   const own = ownError(error);
@@ -63,6 +66,8 @@ export function classify(error: unknown): WriteError {
     return new WriteError("fatal", "E_REDPANDA_CODEC", `Redpanda: ${text}`, { cause: error });
   if (type === "OFFSET_OUT_OF_RANGE")
     return new WriteError("fatal", "E_REDPANDA_OFFSET_OUT_OF_RANGE", `Redpanda: ${text}`, { cause: error });
+  if (type !== undefined && REJOIN.has(type))
+    return new WriteError("transient", `E_REDPANDA_${type}`, `Redpanda: ${text}`, { cause: error });
   if (type === "INVALID_RECORD" || type === "CORRUPT_MESSAGE" || retriable === false)
     return new WriteError("poison", `E_REDPANDA_${type ?? "REFUSED"}`, `Redpanda: ${text}`, {
       cause: error,

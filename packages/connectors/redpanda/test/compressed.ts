@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { Consumer } from "@platformatic/kafka";
 import { kafkaClasses } from "../../../../testbed/kafka.js";
 import type { Compression } from "../src/index.js";
+import { platformatic } from "../src/platformatic/index.js";
 
 /** By the number that a batch carries. */
 export const COMPRESSIONS: readonly Compression[] = ["none", "gzip", "snappy", "lz4", "zstd"];
@@ -34,6 +35,10 @@ export function javaValue(n: number): string {
 
 /** By which codec the first batch of partition 0 is compressed in the broker. */
 export async function compressionOf(brokers: readonly string[], topic: string): Promise<Compression | undefined> {
+  // Which gives the client the codecs that it does not have.
+  const driver = platformatic()({ brokers });
+  await driver.connect();
+  await driver.close();
   const consumer = new Consumer({ clientId: "test", groupId: "unused", bootstrapBrokers: [...brokers] });
   try {
     const { topics } = await consumer.metadata({ topics: [topic] });

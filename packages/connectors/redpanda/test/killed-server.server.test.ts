@@ -5,8 +5,8 @@ import { setTimeout as elapsed } from "node:timers/promises";
 import { from } from "@millrace/core";
 import { sinkChecks, sourceChecks, testSink } from "@millrace/core/testing";
 import { afterAll, expect, it } from "vitest";
-import { deleteTopic, ensureTopic, redpandaSink, redpandaSource } from "../src/index.js";
-import { freshName } from "./brokers.js";
+import { type DriverFactory, deleteTopic, ensureTopic, redpandaSink, redpandaSource } from "../src/index.js";
+import { drivers, freshName } from "./brokers.js";
 import { consume } from "./consume.js";
 import { produce } from "./produce.js";
 import { parseEnv, testbed } from "./testbed.js";
@@ -29,95 +29,112 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-it("what was acknowledged is there when the server is killed while a topology writes, and a reader reads on", async () => {
+const ACKNOWLEDGED = 40_000;
+
+/** A topology that writes a topic and one that reads it, with a driver. */
+async function traffic(driver: DriverFactory): Promise<{
+  emitted(count: number): Promise<void>;
+  recount(): Promise<void>;
+}> {
   const topic = freshName("killed");
   await ensureTopic({ brokers }, topic, { partitions: 3 });
-  const acknowledged = 40_000;
   let emitted = 0;
   async function* values(): AsyncGenerator<string> {
-    for (; emitted < acknowledged; emitted++) {
+    for (; emitted < ACKNOWLEDGED; emitted++) {
       yield `value ${emitted}`;
       if (emitted % 100 === 99) await elapsed(10);
     }
   }
   const read = testSink<string>();
+  const decode = ({ value }: { readonly value: Uint8Array | undefined }): string => text.decode(value);
   const reading = from(
-    redpandaSource({
-      brokers,
-      topic,
-      sessionTimeoutMs: 6_000,
-      groupId: freshName("group"),
-      decode: ({ value }) => text.decode(value),
-    }),
+    redpandaSource({ brokers, driver, topic, sessionTimeoutMs: 6_000, groupId: freshName("group"), decode }),
   )
     .to(read)
     .start();
-  let failed: unknown;
-  const untilEmitted = async (count: number): Promise<void> => {
-    while (emitted < count) {
-      if (failed !== undefined) throw failed;
-      await elapsed(20);
-    }
-  };
+  const sink = redpandaSink<string>({ brokers, driver, topic, encode: (value) => ({ key: value, value }) });
   const writing = from(values)
-    .to(redpandaSink<string>({ brokers, topic, encode: (value) => ({ key: value, value }) }), {
-      retry: { attempts: 30, delay: "100ms", maxDelay: "2s" },
-    })
+    .to(sink, { retry: { attempts: 30, delay: "100ms", maxDelay: "2s" } })
     .start();
+  let failed: unknown;
   for (const run of [reading, writing])
     run.done.catch((error) => {
       failed = error;
     });
-  await untilEmitted(acknowledged / 4);
-  await killAndRestart();
-  await untilEmitted(acknowledged / 2);
-  await killAndRestart();
-  await writing.done;
-  const there = new Set((await consume(brokers, topic)).map(({ value }) => text.decode(value)));
-  expect(there.size).toBe(acknowledged);
-  while (new Set(read.values).size < acknowledged) {
-    if (failed !== undefined) throw failed;
-    await elapsed(100);
+  const until = async (done: () => boolean): Promise<void> => {
+    while (!done()) {
+      if (failed !== undefined) throw failed;
+      await elapsed(50);
+    }
+  };
+  return {
+    emitted: (count) => until(() => emitted >= count),
+    recount: async () => {
+      await writing.done;
+      const there = new Set((await consume(brokers, topic)).map(({ value }) => text.decode(value)));
+      expect(there.size).toBe(ACKNOWLEDGED);
+      await until(() => new Set(read.values).size >= ACKNOWLEDGED);
+      await reading.stop();
+    },
+  };
+}
+
+it("what was acknowledged is there when the server is killed while topologies write, and readers read on, with both drivers", async () => {
+  const all = await Promise.all(Object.values(drivers).map(traffic));
+  for (const part of [4, 2]) {
+    await Promise.all(all.map(({ emitted }) => emitted(ACKNOWLEDGED / part)));
+    await killAndRestart();
   }
-  await reading.stop();
+  for (const { recount } of all) await recount();
 }, 180_000);
 
 /** The suites as a whole run on the testbed's server; here only what needs a kill. */
-const killed = (checks: readonly { readonly name: string; run(): Promise<void> }[]): void => {
-  for (const { name, run } of checks.filter((check) => check.name.includes("killed"))) it(name, run, 180_000);
+const killed = (driver: string, checks: readonly { readonly name: string; run(): Promise<void> }[]): void => {
+  for (const { name, run } of checks.filter((check) => check.name.includes("killed")))
+    it(`${name}, ${driver}`, run, 180_000);
 };
 
-killed(
-  sourceChecks<string>({
-    async setup(values) {
-      const topic = freshName("source");
-      await ensureTopic({ brokers }, topic, { partitions: 2 });
-      await produce(brokers, topic, values);
-      return {
-        // A group of its own each time: a member that died with the server keeps its place in the old one for a while.
-        source: () =>
-          redpandaSource({ brokers, topic, groupId: freshName("group"), decode: ({ value }) => text.decode(value) }),
-        append: (more) => produce(brokers, topic, more),
-        teardown: () => deleteTopic({ brokers }, topic),
-      };
-    },
-    sample: (index) => `value ${index}`,
-    kill: killAndRestart,
-  }),
-);
+for (const [client, driver] of Object.entries(drivers)) {
+  killed(
+    client,
+    sourceChecks<string>({
+      async setup(values) {
+        const topic = freshName("source");
+        await ensureTopic({ brokers }, topic, { partitions: 2 });
+        await produce(brokers, topic, values);
+        return {
+          // A group of its own each time: a member that died with the server keeps its place in the old one for a while.
+          source: () =>
+            redpandaSource({
+              brokers,
+              driver,
+              topic,
+              groupId: freshName("group"),
+              decode: ({ value }) => text.decode(value),
+            }),
+          append: (more) => produce(brokers, topic, more),
+          teardown: () => deleteTopic({ brokers }, topic),
+        };
+      },
+      sample: (index) => `value ${index}`,
+      kill: killAndRestart,
+    }),
+  );
 
-killed(
-  sinkChecks<string>({
-    async setup() {
-      const topic = freshName("sink");
-      await ensureTopic({ brokers }, topic, { partitions: 2 });
-      return {
-        sink: () => redpandaSink<string>({ brokers, topic, encode: (value) => ({ key: value, value }) }),
-        contents: async () => (await consume(brokers, topic)).map(({ value }) => text.decode(value)),
-        teardown: () => deleteTopic({ brokers }, topic),
-      };
-    },
-    sample: (index) => `value ${index}`,
-    kill: killAndRestart,
-  }),
-);
+  killed(
+    client,
+    sinkChecks<string>({
+      async setup() {
+        const topic = freshName("sink");
+        await ensureTopic({ brokers }, topic, { partitions: 2 });
+        return {
+          sink: () => redpandaSink<string>({ brokers, driver, topic, encode: (value) => ({ key: value, value }) }),
+          contents: async () => (await consume(brokers, topic)).map(({ value }) => text.decode(value)),
+          teardown: () => deleteTopic({ brokers }, topic),
+        };
+      },
+      sample: (index) => `value ${index}`,
+      kill: killAndRestart,
+    }),
+  );
+}
