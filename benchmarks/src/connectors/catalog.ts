@@ -101,7 +101,7 @@ export const WORKLOADS: readonly ConnectorWorkload[] = [
       loop: "line protocol by a template, `transport.request` of 5,000",
       writer: "the client's `WriteApi` with batches of 5,000, `flush()`",
     },
-    full: 200_000,
+    full: 100_000,
     quick: 10_000,
   },
   {

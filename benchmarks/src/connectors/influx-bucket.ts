@@ -6,6 +6,8 @@ import { type Contents, contentsOf } from "./contents.js";
 
 export const INFLUX_BATCH = 5_000;
 export const MEASUREMENT = "event";
+/** The recount of many points takes longer than the client waits by itself. */
+const TIMEOUT_MS = 120_000;
 const NS_DIGITS = 6;
 const NS_PER_MS = 1_000_000;
 
@@ -25,7 +27,7 @@ export function influxPlace(): InfluxPlace {
 
 export function influxClient(): InfluxDB {
   const { url, token } = influxPlace();
-  return new InfluxDB({ url, token });
+  return new InfluxDB({ url, token, timeout: TIMEOUT_MS });
 }
 
 export async function createBucket(bucket: string): Promise<void> {

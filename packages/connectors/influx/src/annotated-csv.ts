@@ -106,6 +106,10 @@ class CsvRecords {
   }
 }
 
+const LF = 10;
+const CR = 13;
+const COMMA = 44;
+
 /** Where the field that begins here ends: at a comma, a line end, or the end of the text. */
 function endOfField(text: string, begin: number): number {
   let at = begin;
@@ -114,7 +118,10 @@ function endOfField(text: string, begin: number): number {
     if (quote === -1) return text.length;
     at = quote + 1;
   }
-  while (at < text.length && text[at] !== "," && text[at] !== "\n" && text[at] !== "\r") at++;
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === COMMA || code === LF || code === CR) break;
+  }
   return at;
 }
 

@@ -63,12 +63,12 @@ export class FluxPages {
 
   async #query(from: bigint, to: bigint, signal: AbortSignal, limit?: number): Promise<TimedRow[]> {
     const { bucket, pipe = flux`` } = this.#plan;
-    const pages = limit === undefined ? flux`` : flux` |> limit(n: ${limit})`;
-    const query = flux`from(bucket: ${bucket}) |> range(start: time(v: ${from}), stop: time(v: ${to})) ${pipe} |> drop(columns: ["_start", "_stop"]) |> group() |> sort(columns: ["_time"])${pages}`;
+    const query = flux`from(bucket: ${bucket}) |> range(start: time(v: ${from}), stop: time(v: ${to})) ${pipe} |> drop(columns: ["_start", "_stop"]) |> group() |> sort(columns: ["_time"])`;
     const rows: TimedRow[] = [];
     try {
+      // Ends the answer here: with limit() behind sort() the server takes seconds for what it gives in milliseconds without it.
       for await (const row of rowsOf(this.#requests, query, signal))
-        rows.push({ row, ns: nanosecondsOf(row._time), text: undefined });
+        if (rows.push({ row, ns: nanosecondsOf(row._time), text: undefined }) === limit) break;
     } catch (error) {
       throw explained(error);
     }

@@ -13,6 +13,7 @@ import {
 import type { InfluxConnection } from "./influx-connection.js";
 import { InfluxRequests } from "./influx-requests.js";
 import { encodePoint, type Point, subMillisecond } from "./line-protocol.js";
+import { TimeSpread } from "./time-spread.js";
 
 /** Options of {@link influxSink}. */
 export type InfluxSinkOptions<T> = InfluxConnection & {
@@ -67,11 +68,12 @@ export function influxSink<T>(options: InfluxSinkOptions<T>): Sink<T> {
   };
 }
 
-/** It holds nothing between two writes, so all tasks of a connection share it. */
+/** It holds no values between two writes, so all tasks of a connection share it. */
 class InfluxWriter<T> implements SinkWriter<T> {
   readonly #requests: InfluxRequests;
   readonly #options: InfluxSinkOptions<T>;
   readonly #path: string;
+  readonly #spread = new TimeSpread();
 
   constructor(requests: InfluxRequests, options: InfluxSinkOptions<T>) {
     this.#requests = requests;
@@ -108,25 +110,39 @@ class InfluxWriter<T> implements SinkWriter<T> {
 
   /** Adds the lines of a value. What can not be one is left out, and its reason given. */
   #encode(value: T, i: number, context: WriteContext, lines: string[]): WriteError | undefined {
-    const { points, spread = true } = this.#options;
-    let refused: WriteError | undefined;
-    const add = (point: Point, place: number): void => {
-      try {
-        lines.push(
-          encodePoint(point, spread && typeof point.time === "number" ? withinMs(point, place, i, context) : 0),
-        );
-      } catch (error) {
-        refused ??= poison(error);
-      }
-    };
+    let made: Point | readonly Point[];
     try {
-      const made = points(value);
-      if (Array.isArray(made)) (made as readonly Point[]).forEach(add);
-      else add(made as Point, 0);
+      made = this.#options.points(value);
     } catch (error) {
-      refused = poison(error);
+      return poison(error);
+    }
+    if (!Array.isArray(made)) return this.#addLine(made as Point, 0, i, context, lines);
+    let refused: WriteError | undefined;
+    for (const [place, point] of (made as readonly Point[]).entries()) {
+      const error = this.#addLine(point, place, i, context, lines);
+      refused ??= error;
     }
     return refused;
+  }
+
+  #addLine(point: Point, place: number, i: number, context: WriteContext, lines: string[]): WriteError | undefined {
+    const { spread = true } = this.#options;
+    try {
+      const within = spread && typeof point.time === "number" ? this.#withinMs(point, place, i, context) : 0;
+      lines.push(encodePoint(point, within));
+      return undefined;
+    } catch (error) {
+      return poison(error);
+    }
+  }
+
+  /** Offsets that count give each value of a partition a time of its own. Where there is no id, points that differ are kept apart. */
+  #withinMs(point: Point, place: number, i: number, context: WriteContext): number {
+    const origin = context.origins[i];
+    const sequence = sequenceOf(origin?.offset);
+    return origin !== undefined && sequence !== undefined
+      ? this.#spread.within(origin, sequence, place)
+      : subMillisecond(`${context.ids[i] ?? encodePoint(point)}#${place}`);
   }
 
   /** The points of one value, which the engine can not halve: each that is refused is named, all others are written. */
@@ -166,15 +182,6 @@ function writePath<T>({ org, bucket, api = "v2" }: InfluxSinkOptions<T>): string
   return api === "v3"
     ? `/api/v3/write_lp?db=${encodeURIComponent(bucket)}&precision=nanosecond&accept_partial=true`
     : `/api/v2/write?org=${encodeURIComponent(org)}&bucket=${encodeURIComponent(bucket)}&precision=ns`;
-}
-
-/** Offsets that count give each value of a partition a time of its own. Where there is no id, points that differ are kept apart. */
-function withinMs(point: Point, place: number, i: number, context: WriteContext): number {
-  const origin = context.origins[i];
-  const sequence = sequenceOf(origin?.offset);
-  return origin !== undefined && sequence !== undefined
-    ? subMillisecond(`${origin.source}/${origin.partition}/${origin.index}#${place}`, sequence)
-    : subMillisecond(`${context.ids[i] ?? encodePoint(point)}#${place}`);
 }
 
 function sequenceOf(offset: Origin["offset"] | undefined): number | bigint | undefined {

@@ -49,13 +49,13 @@ export function encodePoint(point: Point, within = 0): string {
   for (const name in tags) {
     const value = tags[name];
     if (value === undefined || value === "") continue;
-    line += `,${encodeName("tag", name, RESERVED_TAGS, fitTag)}=${SPECIAL.test(value) ? escaped(fitTag(value)) : value}`;
+    line += `,${tagNames.of(name)}=${SPECIAL.test(value) ? escaped(fitTag(value)) : value}`;
   }
   let separator = " ";
   for (const name in fields) {
     const value = fields[name];
     if (value === undefined) continue;
-    line += `${separator}${encodeName("field", name, RESERVED_FIELDS, fitName)}=${encodeField(name, value)}`;
+    line += `${separator}${fieldNames.of(name)}=${encodeField(name, value)}`;
     separator = ",";
   }
   if (separator === " ") throw refused(`the point of "${measurement}" has no field`);
@@ -77,13 +77,42 @@ export function subMillisecond(id: string, sequence: number | bigint = 0): numbe
   return (hash(id) + place) % NS_PER_MS;
 }
 
-function encodeName(what: string, name: string, reserved: ReadonlySet<string>, fit: (name: string) => string): string {
-  const plain = !SPECIAL.test(name);
-  const fitted = plain ? name : fit(name);
-  if (fitted === "") throw refused(`a ${what} has an empty name`);
-  if (reserved.has(fitted)) throw refused(`a ${what} can not be called "${fitted}": InfluxDB keeps that for itself`);
-  return plain ? name : escaped(fitted);
+/** Names as they are written. There are few, which come again with every point, so those are made once. */
+class EncodedNames {
+  readonly #what: string;
+  readonly #reserved: ReadonlySet<string>;
+  readonly #fit: (name: string) => string;
+  readonly #known = new Map<string, string>();
+
+  constructor(what: string, reserved: ReadonlySet<string>, fit: (name: string) => string) {
+    this.#what = what;
+    this.#reserved = reserved;
+    this.#fit = fit;
+  }
+
+  of(name: string): string {
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const encoded = this.#encode(name);
+    if (this.#known.size < MAX_KNOWN_NAMES) this.#known.set(name, encoded);
+    return encoded;
+  }
+
+  #encode(name: string): string {
+    const what = this.#what;
+    const plain = !SPECIAL.test(name);
+    const fitted = plain ? name : this.#fit(name);
+    if (fitted === "") throw refused(`a ${what} has an empty name`);
+    if (this.#reserved.has(fitted))
+      throw refused(`a ${what} can not be called "${fitted}": InfluxDB keeps that for itself`);
+    return plain ? name : escaped(fitted);
+  }
 }
+
+/** Names made of values would be without end. */
+const MAX_KNOWN_NAMES = 1_000;
+const tagNames = new EncodedNames("tag", RESERVED_TAGS, fitTag);
+const fieldNames = new EncodedNames("field", RESERVED_FIELDS, fitName);
 
 function encodeField(name: string, value: FieldValue): string {
   switch (typeof value) {
@@ -96,7 +125,9 @@ function encodeField(name: string, value: FieldValue): string {
     case "boolean":
       return value ? "true" : "false";
     case "string":
-      return `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+      return value.includes("\\") || value.includes('"')
+        ? `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`
+        : `"${value}"`;
     default:
       throw refused(`field "${name}" is a ${typeof value}: use a number, bigint, boolean or string`);
   }

@@ -13,7 +13,9 @@ export function plainCell(value: unknown, type: CellType): unknown {
     case TYPES.bigint:
     case TYPES.counter:
     case TYPES.varint:
-      return BigInt(String(value));
+      return value instanceof types.Long
+        ? (BigInt(value.getHighBits()) << 32n) | BigInt(value.getLowBitsUnsigned())
+        : BigInt(String(value));
     case TYPES.blob:
       return new Uint8Array(value as Uint8Array);
     case TYPES.list:
@@ -30,11 +32,11 @@ export function plainCell(value: unknown, type: CellType): unknown {
       return Object.fromEntries(fieldsOf(type).map((field) => [field.name, plainCell(given[field.name], field.type)]));
     }
     default:
-      return isDriverClass(value) ? String(value) : value;
+      return typeof value === "object" && isDriverClass(value) ? String(value) : value;
   }
 }
 
-function isDriverClass(value: unknown): boolean {
+function isDriverClass(value: object): boolean {
   return (
     value instanceof types.Uuid ||
     value instanceof types.InetAddress ||
