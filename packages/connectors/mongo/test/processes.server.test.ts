@@ -5,7 +5,7 @@ import { testDatabase, url } from "./databases.js";
 it("exactly once from collection to collection with state, whenever the process is killed", async () => {
   const { db, database, drop } = await testDatabase();
   for (const name of ["in", "out"]) await db.createCollection(name);
-  const count = 9_000;
+  const count = 5_000;
   await db.collection("in").insertMany(Array.from({ length: count }, (_, n) => ({ n })));
   let kills = 0;
   for (let tries = 0; ; tries++) {
