@@ -1,4 +1,4 @@
-/** Writes a million values to a server that takes requests and does not answer for a while; prints how far the memory grew, and how many points it got in the end. */
+/** Writes a million values to a server that takes requests and does not answer for a while; prints how far the memory grew, and how many values were taken while it stalled. The server goes on once it says so. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { from } from "@millrace/core";
 import { MemoryWatch } from "../../../../../testbed/memory.js";
@@ -28,5 +28,6 @@ const run = from(values)
   .start();
 await sleep(Number(stallMs));
 const whileStalled = made;
+console.log("stalled");
 await run.done;
 console.log(JSON.stringify({ made, whileStalled, grownMB: memory.end() }));
