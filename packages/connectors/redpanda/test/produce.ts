@@ -15,7 +15,9 @@ export async function produce(brokers: readonly string[], topic: string, values:
     for (const value of values) {
       const bytes = encoder.encode(value);
       const partition = partitionOfKey(bytes, partitions);
-      groups.set(partition, [...(groups.get(partition) ?? []), bytes]);
+      const own = groups.get(partition);
+      if (own === undefined) groups.set(partition, [bytes]);
+      else own.push(bytes);
     }
     for (const [partition, texts] of groups) {
       const size = Math.max(1, Math.floor(REQUEST_BYTES / ((texts[0]?.length ?? 0) * 2 + 64)));
