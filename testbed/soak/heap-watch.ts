@@ -22,13 +22,13 @@ export class HeapWatch {
     clearInterval(this.#timer);
   }
 
-  /** The middle of the second and of the last quarter: what was needed to get going is behind. */
-  get quarters(): { readonly second: number; readonly last: number } {
+  /** The middle of each quarter, in MiB. In the first one is what is needed to get going. */
+  get quarters(): readonly [number, number, number, number] {
     const quarter = Math.floor(this.#sizes.length / 4);
     const middle = (from: number): number => {
       const part = this.#sizes.slice(from, from + quarter).sort((left, right) => left - right);
       return part[Math.floor(part.length / 2)] ?? Number.NaN;
     };
-    return { second: middle(quarter), last: middle(3 * quarter) };
+    return [middle(0), middle(quarter), middle(2 * quarter), middle(3 * quarter)];
   }
 }
