@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -113,9 +113,10 @@ async function gone(pid: number): Promise<void> {
 }
 
 function alive(pid: number): boolean {
-  // A zombie still takes signals: only its state tells.
+  // A zombie still takes signals: only its state tells. Its other threads may take longer to end, and until then its ports stay open.
   try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+    const zombie = /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+    return !zombie || readdirSync(`/proc/${pid}/task`).length > 1;
   } catch {
     return false;
   }
