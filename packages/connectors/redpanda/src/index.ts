@@ -28,6 +28,7 @@ export type {
 export { type CompressionCodec, registerCodec } from "./kafkajs-codecs.js";
 export { kafkajs } from "./kafkajs-driver.js";
 export { type RedpandaCheckpointsOptions, redpandaCheckpoints } from "./redpanda-checkpoints.js";
+export { classify as classifyRedpandaError } from "./redpanda-errors.js";
 export type { RedpandaConnection } from "./redpanda-options.js";
 export { type RedpandaSinkOptions, redpandaSink } from "./redpanda-sink.js";
 export { redpandaSource } from "./redpanda-source.js";

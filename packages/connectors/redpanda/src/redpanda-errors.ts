@@ -36,7 +36,15 @@ const TOO_LARGE: ReadonlySet<string> = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIS
 /** The group goes on under another generation, or without us until we have joined again: kafkajs calls these final. */
 const REJOIN: ReadonlySet<string> = new Set(["ILLEGAL_GENERATION", "REBALANCE_IN_PROGRESS", "UNKNOWN_MEMBER_ID"]);
 
-/** Of which class a client's error is. */
+/**
+ * Of which class a client's error is, for calls of your own with kafkajs or @platformatic/kafka, too.
+ *
+ * @example
+ * ```ts
+ * import { classifyRedpandaError } from "@millrace/redpanda";
+ * classifyRedpandaError(new Error("connect ECONNREFUSED")).class; // "transient"
+ * ```
+ */
 export function classify(error: unknown): WriteError {
   const own = ownError(error);
   if (own !== undefined) return own;
