@@ -14,7 +14,7 @@ import { COMPRESSIONS, compressionOf, javaValue, produceByJava } from "./compres
 
 const brokers = testBrokers();
 const text = new TextDecoder();
-const COUNT = 5_000;
+const COUNT = 8_000;
 const made: string[] = [];
 /** What Kafka's own producer wrote. */
 const byJava = new Map<Compression, string>();

@@ -23,7 +23,7 @@ const own = testbed({
   TESTBED_RUN: folder,
   KAFKA_NODES: "1",
   KAFKA_SECURE: "1",
-  KAFKA_PORT: process.env.KAFKA_KILL_PORT ?? "38092",
+  KAFKA_PORT: process.env.KAFKA_KILL_PORT ?? "28092",
 });
 await own("up");
 const listeners = parseEnv(await own("env"));

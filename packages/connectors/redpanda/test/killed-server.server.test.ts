@@ -13,7 +13,7 @@ import { parseEnv, testbed } from "./testbed.js";
 
 /** A server of our own, which nobody else misses while it is dead. */
 const folder = await mkdtemp(join(tmpdir(), "millrace-redpanda-"));
-const own = testbed({ TESTBED_RUN: folder, KAFKA_NODES: "1", KAFKA_PORT: process.env.KAFKA_KILL_PORT ?? "38092" });
+const own = testbed({ TESTBED_RUN: folder, KAFKA_NODES: "1", KAFKA_PORT: process.env.KAFKA_KILL_PORT ?? "28092" });
 await own("up");
 const { KAFKA_BROKERS = "" } = parseEnv(await own("env"));
 const brokers = [KAFKA_BROKERS];

@@ -10,9 +10,10 @@ public class CompressedProducer {
       Properties options = new Properties();
       options.put("bootstrap.servers", args[0]);
       options.put("compression.type", args[i + 1]);
-      // Batches of many values: several blocks of snappy, and frames of zstd that do not say how large they are.
-      options.put("linger.ms", "50");
-      options.put("batch.size", "900000");
+      // Batches of more than 1 MB: several blocks of snappy, and frames of zstd that do not say how large they are.
+      options.put("linger.ms", "300");
+      options.put("batch.size", "4000000");
+      options.put("max.request.size", "4000000");
       try (KafkaProducer<String, String> producer =
           new KafkaProducer<>(options, new StringSerializer(), new StringSerializer())) {
         for (int n = 0; n < Integer.parseInt(args[1]); n++)
