@@ -28,7 +28,7 @@ describe.concurrent("exactly once from topic to topic with state, whenever the p
         string,
       ];
       for (const topic of [input, output]) await ensureTopic({ brokers }, topic, { partitions: 3 });
-      const count = 12_000;
+      const count = 8_000;
       await produce(brokers, input, numbers(count));
       let kills = 0;
       for (let tries = 0; ; tries++) {

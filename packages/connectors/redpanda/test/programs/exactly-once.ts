@@ -39,7 +39,7 @@ const counted = from(source)
       await setTimeout(1);
       return line;
     },
-    { concurrency: 2 },
+    { concurrency: 4 },
   );
 const run = topology(group, counted.to(sink)).start({
   checkpoint: { every: "200ms", store: redpandaCheckpoints({ brokers, driver, topic: checkpoints, partitions: 1 }) },
