@@ -49,7 +49,7 @@ export const WORKLOADS: readonly ConnectorWorkload[] = [
     server: "mongo",
     contenders: TWO,
     says: { loop: "`for await` over `find().sort({ _id: 1 })`" },
-    full: 20_000,
+    full: 10_000,
     quick: 2_000,
   },
   {

@@ -35,6 +35,18 @@ describe("measureWorkload", () => {
     expect(new Set(tasks.map(({ place }) => place)).size).toBe(4);
   });
 
+  it("leaves out all but the loop and us in every second round", async () => {
+    const tasks = await tasksOf({ ...SINK, contenders: ["loop", "millrace", "writer", "await"] });
+    expect(tasks.map(({ contender }) => contender)).toEqual([
+      "loop",
+      "millrace",
+      "writer",
+      "await",
+      "millrace",
+      "loop",
+    ]);
+  });
+
   it("fills a source's place once, lets all read it, and drops it", async () => {
     const tasks = await tasksOf({ ...SINK, id: "some-source" });
     expect(tasks.map(({ mode }) => mode)).toEqual(["fill", "time", "time", "time", "time", "drop"]);

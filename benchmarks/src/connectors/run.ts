@@ -52,6 +52,9 @@ async function runInProcess(task: ConnectorTask): Promise<ConnectorReport> {
   return JSON.parse(output.trim().split("\n").at(-1) ?? "") as ConnectorReport;
 }
 
+/** Every second round is of these two alone, whose ratio is judged: the others would make it a third longer. */
+const BACKWARDS: readonly Contender[] = ["millrace", "loop"];
+
 /** The rounds of one workload. Every second one goes in the other order, so that nobody is always behind the same other. */
 export async function measureWorkload(
   workload: ConnectorWorkload,
@@ -73,7 +76,7 @@ export async function measureWorkload(
   const measured: Measured[] = [];
   if (reads) await runTask(taskOf("fill", "loop", 0));
   for (let round = 1; round <= rounds; round++) {
-    for (const contender of round % 2 === 0 ? [...contenders].reverse() : contenders) {
+    for (const contender of round % 2 === 0 ? BACKWARDS.filter((each) => contenders.includes(each)) : contenders) {
       const task = taskOf("time", contender, measured.length);
       const report = await runTask(task);
       requireEqual(task, report);
