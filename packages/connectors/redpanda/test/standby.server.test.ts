@@ -3,7 +3,7 @@ import { from, type Run, topology, WriteError } from "@millrace/core";
 import { testSink } from "@millrace/core/testing";
 import { Consumer } from "@platformatic/kafka";
 import client from "kafkajs";
-import { describe, expect, it, onTestFailed, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished, type TestContext, vi } from "vitest";
 import { Program } from "../../../../testbed/program.js";
 import { deleteTopic, ensureTopic, redpandaSource } from "../src/index.js";
 import { drivers, freshName, testBrokers } from "./brokers.js";
@@ -20,7 +20,11 @@ const [FIRST, SECOND, COUNT] = [500, 5_000, 6_000] as const;
 const KEYS = 17;
 
 /** Two processes of one task over all partitions: one works, the other stands by. */
-async function handOver(name: string, end: (active: Program) => Promise<void>): Promise<void> {
+async function handOver(
+  name: string,
+  { expect, onTestFailed, onTestFinished }: TestContext,
+  end: (active: Program) => Promise<void>,
+): Promise<void> {
   const [input, output, checkpoints, group] = ["in", "out", "state", "group"].map(freshName) as [
     string,
     string,
@@ -63,12 +67,13 @@ async function handOver(name: string, end: (active: Program) => Promise<void>): 
   for (const topic of [input, output, checkpoints]) await deleteTopic({ brokers }, topic);
 }
 
-describe("one task, handed over to a standby with nothing lost and nothing twice", () => {
+// At once: each mostly waits.
+describe.concurrent("one task, handed over to a standby with nothing lost and nothing twice", () => {
   for (const name of Object.keys(drivers)) {
-    it(`when the active process is killed, ${name}`, () => handOver(name, (active) => active.kill()));
+    it(`when the active process is killed, ${name}`, (context) => handOver(name, context, (active) => active.kill()));
 
-    it(`when the active process is stopped, ${name}`, () =>
-      handOver(name, async (active) => {
+    it(`when the active process is stopped, ${name}`, (context) =>
+      handOver(name, context, async (active) => {
         active.child.kill("SIGTERM");
         expect(await active.ended, active.output).toMatchObject({ code: 0 });
       }));
