@@ -11,7 +11,7 @@ import { freshBucket } from "./server.js";
 
 /** A server of our own, which nobody else misses while it is dead. */
 const folder = await mkdtemp(join(tmpdir(), "millrace-influx-"));
-const own = testbed("influx", { TESTBED_RUN: folder, INFLUX_PORT: process.env.INFLUX_KILL_PORT ?? "38086" });
+const own = testbed("influx", { TESTBED_RUN: folder, INFLUX_PORT: process.env.INFLUX_KILL_PORT ?? "28186" });
 await own("up");
 const { INFLUX_URL: url = "", INFLUX_TOKEN: token = "", INFLUX_ORG: org = "" } = parseEnv(await own("env"));
 const server = { url, token, org };

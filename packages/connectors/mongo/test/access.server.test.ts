@@ -13,7 +13,7 @@ import { url as openUrl, testDatabase } from "./databases.js";
 
 const SECRET = "sesame-42";
 const folder = await mkdtemp(join(tmpdir(), "millrace-mongo-"));
-const port = process.env.MONGO_ACCESS_PORT ?? "38117";
+const port = process.env.MONGO_ACCESS_PORT ?? "28117";
 const started: { readonly stop: () => Promise<unknown> }[] = [];
 
 /** A server of our own with these arguments, on the same data each time. */

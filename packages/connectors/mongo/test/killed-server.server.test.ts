@@ -16,7 +16,7 @@ import { type TestDatabase, testDatabase } from "./databases.js";
 const folder = await mkdtemp(join(tmpdir(), "millrace-mongo-"));
 const own = testbed("mongo", {
   TESTBED_RUN: folder,
-  MONGO_PORT: process.env.MONGO_KILL_PORT ?? "38017",
+  MONGO_PORT: process.env.MONGO_KILL_PORT ?? "28017",
   MONGO_ARGS: "--enable-test-commands",
 });
 await own("up");

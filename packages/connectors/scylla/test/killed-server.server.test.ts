@@ -21,8 +21,8 @@ await keytool("-genkeypair", "-keyalg", "RSA", "-validity", "30", "-dname", "CN=
 const { stdout: certificate } = await keytool("-exportcert", "-rfc");
 const own = testbed("cassandra", {
   TESTBED_RUN: folder,
-  CASS_PORT: process.env.CASS_KILL_PORT ?? "39042",
-  CASS_STORAGE_PORT: process.env.CASS_KILL_STORAGE_PORT ?? "37000",
+  CASS_PORT: process.env.CASS_KILL_PORT ?? "29042",
+  CASS_STORAGE_PORT: process.env.CASS_KILL_STORAGE_PORT ?? "27700",
   CASS_HEAP: "768m",
   // A server that lives for some seconds is not worth the better compiler: it starts in two thirds of the time.
   CASS_JVM_ARGS: "-XX:TieredStopAtLevel=1",
