@@ -71,6 +71,13 @@ describe("AnnotatedCsv", () => {
     ]);
   });
 
+  it("has every column, whatever it is called", () => {
+    const text =
+      "#datatype,string,long,string\r\n#group,false,false,true\r\n#default,_result,,\r\n,result,table,__proto__\r\n,,0,a\r\n\r\n";
+    const [row] = read(bytesOf(text), []);
+    expect(Object.entries(row as FluxRow)).toContainEqual(["__proto__", "a"]);
+  });
+
   it("throws for an error table, behind the rows before it, and only for one", () => {
     const error =
       '#datatype,string,string\r\n#group,true,true\r\n#default,,\r\n,error,reference\r\n,"no ""x""",897\r\n';

@@ -47,7 +47,12 @@ export class AnnotatedCsv {
     }
     const row: Record<string, unknown> = {};
     this.#columns.forEach(({ label, type, byDefault }, i) => {
-      if (i > 0) row[label] = typed(type, record[i] || byDefault);
+      if (i === 0) return;
+      const value = typed(type, record[i] || byDefault);
+      // A tag may be called __proto__, which an assignment would not set.
+      if (label === "__proto__")
+        Object.defineProperty(row, label, { value, enumerable: true, writable: true, configurable: true });
+      else row[label] = value;
     });
     if (isError(this.#columns)) throw this.#failed(String(row.error));
     return row;

@@ -14,7 +14,10 @@ describe("encodePoint", () => {
         const read = Object.fromEntries(Object.entries(fields).map(([n, v]) => [n, Object.is(v, -0) ? 0 : v]));
         expect({ measurement, tags, fields: read, time }).toEqual(expectedOf(made));
       }),
-      { numRuns: 1_000 },
+      {
+        numRuns: 1_000,
+        examples: [[point({ tags: { ["__proto__"]: "a" }, fields: { ["__proto__"]: false }, time: 0n })]],
+      },
     );
   });
 
@@ -30,8 +33,8 @@ describe("encodePoint", () => {
   });
 
   it("makes fit what names and tags can not have", () => {
-    expect(encodePoint(point({ measurement: "a\nb\\", tags: { "t\t": "c:\\\\", "u\0": "\r\n" } }))).toBe(
-      "a\\ b_,t\\ =c:__,u\\ =\\ \\  v=1 0",
+    expect(encodePoint(point({ measurement: "a\nb\\", tags: { "t\t": "c:\\\\", "u\0": "\r\n", d: "\\e\\ " } }))).toBe(
+      "a\\ b_,t\\ =c:__,u\\ =\\ \\ ,d=\\e_\\  v=1 0",
     );
   });
 

@@ -30,7 +30,7 @@ const SPECIAL = /[\0\t\n\r ,=\\]/;
 /**
  * A point as one line of InfluxDB's line protocol, time in nanoseconds. `within` (0 to 999,999 nanoseconds, see {@link subMillisecond}) is added to a time
  * in milliseconds. What the protocol can not carry in names and tags is made fit: a line break, a tab or NUL becomes a space, a backslash that would
- * escape what follows (at the end; in a measurement or field name also before a comma, blank, `=` or `"`) an underscore. Strings of fields stay as they are. Throws a poison {@link WriteError} `E_INFLUX_POINT` for what InfluxDB refuses or, worse,
+ * escape what follows (at the end or before a blank; in a measurement or field name also before a comma, `=` or `"`) an underscore. Strings of fields stay as they are. Throws a poison {@link WriteError} `E_INFLUX_POINT` for what InfluxDB refuses or, worse,
  * would drop: no field, an empty or reserved name, a measurement that begins with `#`, NaN, infinite numbers, integers over 64 bits, a time out of range.
  *
  * @example
@@ -162,9 +162,12 @@ function withoutBreaks(text: string): string {
   return text.replace(/[\0\t\n\r]/g, " ");
 }
 
-/** In tags a backslash is itself, whatever follows; at the end it would take the separator with it. */
+/**
+ * In tags a backslash is itself; at the end it would take the separator with it, and before a blank it ends the tags for the server's search for the end of the
+ * line, which may then cut a string.
+ */
 function fitTag(text: string): string {
-  return withoutBreaks(text).replace(/\\+$/, underscores);
+  return withoutBreaks(text).replace(/\\+(?= |$)/g, underscores);
 }
 
 /** In other names the server also takes one before these for an escape, though they have their own: it refuses such fields, and loses such measurements. */

@@ -42,7 +42,7 @@ const spaced = (text: string): string => text.replace(/[\0\t\n\r]/g, " ");
 const underscores = (slashes: string): string => "_".repeat(slashes.length);
 
 /** What the encoder makes of tags, and of other names; everything else comes back as it was. */
-export const fittedTag = (text: string): string => spaced(text).replace(/\\+$/, underscores);
+export const fittedTag = (text: string): string => spaced(text).replace(/\\+(?= |$)/g, underscores);
 export const fittedName = (text: string): string => spaced(text).replace(/\\+(?=[,= "]|$)/g, underscores);
 
 const named = (fitted: (text: string) => string): fc.Arbitrary<string> =>

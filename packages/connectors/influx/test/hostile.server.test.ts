@@ -12,17 +12,15 @@ const shownAll = (record: Readonly<Record<string, unknown>>): Record<string, unk
 
 /** The points in what a query gave, which has a row a field: series and time together make one. */
 function pointsOf(rows: readonly Readonly<Record<string, unknown>>[]): unknown[] {
-  const points = new Map<
-    string,
-    { measurement: unknown; tags: object; fields: Record<string, unknown>; time: unknown }
-  >();
+  const points = new Map<string, { measurement: unknown; tags: object; fields: Map<string, unknown>; time: unknown }>();
   for (const { result: _, table: __, _start, _stop, _time, _value, _field, _measurement, ...tags } of rows) {
     const key = JSON.stringify([_measurement, _time, Object.entries(tags).sort()]);
-    const point = points.get(key) ?? { measurement: _measurement, tags, fields: {}, time: _time };
-    point.fields[String(_field)] = _value;
+    const point = points.get(key) ?? { measurement: _measurement, tags, fields: new Map(), time: _time };
+    point.fields.set(String(_field), _value);
     points.set(key, point);
   }
-  return [...points.values()];
+  // A field may be named __proto__, which an assignment would not set.
+  return [...points.values()].map((point) => ({ ...point, fields: Object.fromEntries(point.fields) }));
 }
 
 const sorted = (points: readonly unknown[]): string[] =>
@@ -37,6 +35,12 @@ const sorted = (points: readonly unknown[]): string[] =>
       ),
     )
     .sort();
+
+/** Some weeks of three times in history: each week is a shard, and influxd runs out of files with thousands of them. */
+function inFewShards(ns: bigint): bigint {
+  const beginning = [0n, 1_700_000_000_000_000_000n, 4_000_000_000_000_000_000n][Number(ns % 3n)] as bigint;
+  return beginning + (ns % 2_000_000_000_000_000n);
+}
 
 /** RFC 3339 with as many decimals as are needed. */
 function timeText(ns: bigint): string {
@@ -57,6 +61,7 @@ it("hostile points come back from influxd as they were written", async () => {
       const points = made.map(
         (point, i): Point => ({
           ...point,
+          time: inFewShards(BigInt(point.time)),
           measurement: `${point.measurement}${run}.${i}.`,
           tags: { ...point.tags, "~run": String(run) },
         }),
@@ -83,6 +88,16 @@ it("hostile points come back from influxd as they were written", async () => {
   );
   await bucket.delete();
 }, 120_000);
+
+// The server looks for the end of a line by rules of its own, which take the blank for the end of the tags and then a quote of a name for one of a value.
+it("a backslash before a blank in a tag does not cut a string at its line break", async () => {
+  const bucket = await freshBucket("cut");
+  const fields = { a: false, '"b': 1, c: "x\ny" };
+  await bucket.write([1], (time) => ({ measurement: "m", tags: { "\\ ": "\\ \\" }, fields, time }));
+  const query = flux`from(bucket: ${bucket.name}) |> range(start: time(v: ${0})) |> filter(fn: (r) => r._field == "c")`;
+  expect(await all(fluxQuery(server, query))).toMatchObject([{ "_ ": "_ _", _value: "x\ny" }]);
+  await bucket.delete();
+});
 
 it("line breaks and carriage returns of a string are stored; a query's answer has the line breaks, the client's reader makes two characters of each", async () => {
   const bucket = await freshBucket("breaks");

@@ -28,7 +28,8 @@ function pairOf(pair: string): readonly [string, string] {
 }
 
 function fieldsOf(text: string): { readonly fields: ParsedLine["fields"]; readonly end: number } {
-  const fields: Record<string, number | bigint | boolean | string> = {};
+  // A field may be named __proto__, which an assignment would not set.
+  const fields = new Map<string, number | bigint | boolean | string>();
   for (let at = 0; ; ) {
     const name = until(text, at, "=");
     at += name.length + 1;
@@ -36,8 +37,8 @@ function fieldsOf(text: string): { readonly fields: ParsedLine["fields"]; readon
     if (text[at] === '"') for (end++; end < text.length && text[end] !== '"'; end++) if (text[end] === "\\") end++;
     while (end < text.length && text[end] !== "," && text[end] !== " ") end++;
     if (end >= text.length) throw new Error(`the fields do not end: ${text}`);
-    fields[plain(name, ",= ")] = fieldOf(text.slice(at, end));
-    if (text[end] === " ") return { fields, end };
+    fields.set(plain(name, ",= "), fieldOf(text.slice(at, end)));
+    if (text[end] === " ") return { fields: Object.fromEntries(fields), end };
     at = end + 1;
   }
 }
