@@ -33,7 +33,8 @@ describe.concurrent("exactly once from topic to topic with state, whenever the p
       let kills = 0;
       for (let tries = 0; ; tries++) {
         expect(tries).toBeLessThan(20);
-        const program = new Program(import.meta.url, "exactly-once", [name, list, input, output, checkpoints, group]);
+        const topics = [input, output, checkpoints];
+        const program = new Program(import.meta.url, "exactly-once", [name, list, ...topics, group, "latest"]);
         if (kills < 3) {
           // In the middle of a checkpoint interval, further in each time.
           if (await program.printed(new RegExp(`out [1-9]\\d{${2 + (kills % 2)},}`))) {

@@ -36,7 +36,7 @@ async function handOver(
   const numbers = Array.from({ length: COUNT }, (_, n) => String(n));
   await produce(brokers, input, numbers.slice(0, FIRST));
   const start = (): Program => {
-    const program = new Program(import.meta.url, "one-task", [
+    const program = new Program(import.meta.url, "exactly-once", [
       name,
       brokers.join(","),
       input,
@@ -52,7 +52,7 @@ async function handOver(
   expect(await active.printed(/seen [1-9]/), active.output).toBe(true);
   const standby = start();
   // It is in the group and has nothing.
-  await standby.printed(/(seen 0\n){5}/);
+  await standby.printed(/(seen 0 out 0\n){5}/);
   await produce(brokers, input, numbers.slice(FIRST, SECOND));
   const committed = async (): Promise<number> => (await consume(brokers, output)).length;
   await expect.poll(committed, { timeout: 60_000, interval: 100 }).toBeGreaterThan(FIRST);

@@ -1,13 +1,15 @@
-/** Counts values by key, topic to topic, exactly once. Ends by SIGKILL, or when all that was there is done. */
+/** Counts values by key in one task over all partitions, exactly once, until it is killed or told to stop, or with `stopAt` "latest" at the end of what is there. */
 import { setTimeout } from "node:timers/promises";
 import { from, topology } from "@millrace/core";
 import { redpandaCheckpoints, redpandaSink, redpandaSource } from "../../src/index.js";
 import { driverNamed } from "../brokers.js";
 
-const [driverName = "", brokerList = "", input = "", output = "", checkpoints = "", group = ""] = process.argv.slice(2);
+const [driverName = "", brokerList = "", input = "", output = "", checkpoints = "", group = "", stopAt] =
+  process.argv.slice(2);
 const driver = driverNamed(driverName);
 const brokers = brokerList.split(",");
 const text = new TextDecoder();
+let seen = 0;
 let out = 0;
 const source = redpandaSource<number>({
   brokers,
@@ -15,8 +17,11 @@ const source = redpandaSource<number>({
   topic: input,
   groupId: group,
   sessionTimeoutMs: 6_000,
-  stopAt: "latest",
-  decode: ({ value }) => Number(text.decode(value)),
+  ...(stopAt === "latest" ? { stopAt } : {}),
+  decode: ({ value }) => {
+    seen++;
+    return Number(text.decode(value));
+  },
 });
 const sink = redpandaSink<string>({
   brokers,
@@ -44,6 +49,7 @@ const counted = from(source)
 const run = topology(group, counted.to(sink)).start({
   checkpoint: { every: "200ms", store: redpandaCheckpoints({ brokers, driver, topic: checkpoints, partitions: 1 }) },
 });
-const progress = setInterval(() => console.log(`out ${out}`), 100);
+const progress = setInterval(() => console.log(`seen ${seen} out ${out}`), 100);
+process.once("SIGTERM", () => void run.stop());
 await run.done.finally(() => clearInterval(progress));
 console.log("done");
