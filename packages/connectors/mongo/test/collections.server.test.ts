@@ -208,20 +208,22 @@ describe("changes", () => {
     const connection = await source.connect(testContext());
     const reader = await connection.open("0", undefined);
     const seen = new Map<number, number>();
-    const wrote = (async () => {
+    const write = async (): Promise<void> => {
       for (let i = 0; i < 60; i++) {
         const id = (i * 379) % 2_000;
         if (i % 5 === 0) await collection.deleteOne({ _id: id });
         else await collection.updateOne({ _id: id }, { $set: { n: i + 1 } });
         await collection.insertOne({ _id: 2_000 + i, n: i });
       }
-    })();
+    };
+    let wrote: Promise<void> | undefined;
     let over = false;
-    void wrote.then(() => {
-      over = true;
-    });
     for (;;) {
       const batch = await reader.read();
+      // Begun once the moment of the snapshot is settled: SecantusDB's clock can name a write that is not to be seen yet.
+      wrote ??= write().then(() => {
+        over = true;
+      });
       for (const { kind, id, n } of batch?.values ?? []) {
         if (kind === "delete") seen.delete(id);
         // A document looked up later than its deletion is not there any more.
