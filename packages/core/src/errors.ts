@@ -127,3 +127,11 @@ export function requireFunction(fn: unknown, where: string): void {
     `${where} takes a function; it was given ${fn === null ? "null" : typeof fn}`,
   );
 }
+
+/** Refuses a count that is not a whole number from `least`. */
+export function requireCount(count: number, least: number, what: string): void {
+  requireArgument(
+    Number.isInteger(count) && count >= least,
+    `${what} must be a whole number from ${least}; it is ${count}`,
+  );
+}

@@ -219,6 +219,8 @@ export interface StageContext {
   /** Ends with the run. */
   readonly signal: AbortSignal;
   readonly counters: OperatorCounters;
+  /** How many values a channel of this run takes: a stage that holds values of its own holds no more. */
+  readonly channelValues: number;
   /** False: nobody below reads ids, so a stage that makes new ones need not. */
   readonly wantsIds?: boolean;
   /** The combined watermark at this operator's input, -Infinity before the first. */

@@ -1,7 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { from, memoryCheckpoints, type Sink, type Source, type Stream, topology } from "../src/index.js";
-import { MAX_CHANNEL_BYTES, MAX_CHANNEL_VALUES } from "../src/runtime/channel.js";
+import {
+  from,
+  type Lookup,
+  memoryCheckpoints,
+  type RunOptions,
+  type Sink,
+  type Source,
+  type Stream,
+  topology,
+} from "../src/index.js";
+import { DEFAULT_CHANNEL } from "../src/runtime/channel.js";
 import { seededRandom } from "../src/testing/seeded-random.js";
 import { testSink } from "../src/testing/test-sink.js";
 import { testSource } from "../src/testing/test-source.js";
@@ -39,9 +48,10 @@ function counted(batch = 100, bytes?: number): Source<number> & { read: number }
 async function readUntilStill(
   source: { readonly read: number },
   branches: Parameters<typeof topology>[1][],
+  channel: NonNullable<RunOptions["channel"]> = {},
 ): Promise<number> {
   const options = virtualRun();
-  const run = topology("t", ...branches).start(options);
+  const run = topology("t", ...branches).start({ ...options, channel });
   await options.clock.settle();
   const { read } = source;
   await options.clock.advance("10s");
@@ -50,6 +60,12 @@ async function readUntilStill(
   await run.done.catch(() => {});
   return read;
 }
+
+/** Finds every number as itself. */
+const numbers: Lookup<number, number> = {
+  name: "numbers",
+  fetch: async (keys) => new Map(keys.map((n) => [n, n])),
+};
 
 /** A sink that never ends a write. */
 function stalled(name = "stalled", batch?: { size: number }): Sink<unknown> {
@@ -111,8 +127,62 @@ describe("backpressure", () => {
     const source = counted(FETCH);
     const read = await readUntilStill(source, build(from(source), stalled("stalled", { size: 10 })));
     // A batch already cut may go over a limit, and mapAsync, throttle and the like hold a batch of their own.
-    expect(read).toBeLessThanOrEqual(channels * (MAX_CHANNEL_VALUES + 1_024) + SINK + FETCH + 2_048);
+    expect(read).toBeLessThanOrEqual(channels * (DEFAULT_CHANNEL.values + 1_024) + SINK + FETCH + 2_048);
     expect(read).toBeGreaterThan(0);
+  });
+
+  it.each<[string, number, (stream: Stream<number>) => Stream<unknown>]>([
+    ["operators", 2, (s) => s.map((n) => n).filter(() => true)],
+    ["an async function", 3, (s) => s.mapAsync(async (n) => n, { concurrency: 4 }).map((n) => n)],
+    [
+      "a lookup",
+      2,
+      (s) =>
+        s.lookup(
+          (n) => n,
+          numbers,
+          (n) => n,
+          { batch: { size: 20 }, concurrency: 2 },
+        ),
+    ],
+    ["what makes many of one", 2, (s) => s.flatMap((n) => [n, n, n])],
+  ])(
+    "a run may hold less: through %s no more is read than its smaller channels hold",
+    async (_what, parts, through) => {
+      const small = 64;
+      const fetch = 1_000;
+      const source = counted(fetch);
+      const branches = [through(from(source)).to(stalled("stalled", { size: 10 }))];
+      const read = await readUntilStill(source, branches, { values: small });
+      // Each part has its channel and what it holds itself, and an emission may go over; but for the first, which takes a whole fetch; the next one waits in the source.
+      expect(read).toBeLessThanOrEqual(2 * fetch + parts * 3 * small + SINK);
+      expect(read).toBeGreaterThan(small);
+    },
+  );
+
+  it("the size of channels changes nothing of what comes out", async () => {
+    const results = async (values: number): Promise<unknown[]> =>
+      from(() => Array.from({ length: 3_000 }, (_, n) => n))
+        .flatMap((n) => (n % 3 === 0 ? [n, -n, n + 1] : [n]))
+        .mapAsync(async (n) => n * 2, { concurrency: 8 })
+        .lookup(
+          (n) => n % 7,
+          numbers,
+          (n, found) => ({ n, found }),
+          { batch: { size: 20 } },
+        )
+        .keyBy(({ n }) => n % 5)
+        .fold(0, (sum, { n, found }) => sum + n + (found ?? 0), { name: "sums" })
+        .collect({ channel: { values } });
+    const expected = await results(DEFAULT_CHANNEL.values);
+    expect(expected).toHaveLength(5_000);
+    for (const values of [1, 3, 64]) expect(await results(values)).toEqual(expected);
+  });
+
+  it("refuses a channel that could hold nothing", () => {
+    const none = topology("t", from([1]).to(testSink("out")));
+    expect(() => none.start({ channel: { values: 0 } })).toThrow(/channel\.values/);
+    expect(() => none.start({ channel: { bytes: 0.5 } })).toThrow(/channel\.bytes/);
   });
 
   it("holds where values become many: a stalled sink lets few be made, and nothing is lost of them", async () => {
@@ -133,7 +203,7 @@ describe("backpressure", () => {
       .map((n) => n);
     const run = topology("t", many.to(sink)).start(options);
     await options.clock.settle();
-    expect(made).toBeLessThan(4 * MAX_CHANNEL_VALUES);
+    expect(made).toBeLessThan(4 * DEFAULT_CHANNEL.values);
     sink.release();
     await run.done;
     expect(made).toBe(300_000);
@@ -144,8 +214,11 @@ describe("backpressure", () => {
   it("is by bytes where the source says how many", async () => {
     const source = counted(10, 100_000);
     const read = await readUntilStill(source, [from(source).to(stalled("stalled", { size: 10 }))]);
-    expect(read).toBeLessThanOrEqual(MAX_CHANNEL_BYTES / 100_000 + 4 * 10);
+    expect(read).toBeLessThanOrEqual(DEFAULT_CHANNEL.bytes / 100_000 + 4 * 10);
     expect(read).toBeGreaterThan(10);
+    const less = counted(10, 100_000);
+    const branches = [from(less).to(stalled("stalled", { size: 10 }))];
+    expect(await readUntilStill(less, branches, { bytes: 1_000_000 })).toBeLessThanOrEqual(5 * 10);
   });
 
   it("ends with the stall: all goes on in order", async () => {

@@ -1,6 +1,7 @@
 import type { Clock } from "../src/connector.js";
 import type { Key, Origin } from "../src/element.js";
 import { StreamError } from "../src/errors.js";
+import { DEFAULT_CHANNEL } from "../src/runtime/channel.js";
 import { fuse } from "../src/runtime/fuse.js";
 import {
   Batch,
@@ -263,6 +264,7 @@ export class StageHarness {
       logger: { debug: () => {}, info: () => {}, warn, error: warn },
       signal: this.#controller.signal,
       counters: this.counters,
+      channelValues: DEFAULT_CHANNEL.values,
       watermark: () => this.#watermark,
       fail: (error, batch, index, attempts = 1) => this.#fail(error, batch, index, attempts),
       emit: this.emit,

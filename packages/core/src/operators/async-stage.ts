@@ -8,6 +8,11 @@ import type { Work } from "./work.js";
 
 const SETTLED = Promise.resolve();
 
+/** Values that an async stage holds beyond those that are under way. */
+export function roomOf({ channelValues }: StageContext): number {
+  return Math.min(MAX_BATCH, channelValues);
+}
+
 /** Runs a function when the callbacks of this turn of the event loop have run; under a virtual clock, which waits for what it knows of, of this tick. */
 function inAWhile(clock: Clock): (fn: () => void) => void {
   return clock.virtual === true ? (fn) => void SETTLED.then(fn) : (fn) => void setImmediate(fn);
@@ -22,6 +27,7 @@ export abstract class AsyncStage implements Stage {
   readonly #outbox: Outbox;
   readonly #admission: Admission;
   readonly #limit: number;
+  readonly #capacity: number;
   readonly #inAWhile: (fn: () => void) => void;
   #begun = 0;
   /** A call from within is going on that will look again by itself. */
@@ -40,6 +46,7 @@ export abstract class AsyncStage implements Stage {
     this.#outbox = outbox;
     this.#admission = admission;
     this.#limit = limit;
+    this.#capacity = limit + roomOf(context);
     this.#inAWhile = inAWhile(context.clock);
   }
 
@@ -139,7 +146,7 @@ export abstract class AsyncStage implements Stage {
   }
 
   #isFull(): boolean {
-    return !this.#over && (this.#admission.full || this.#outbox.size >= MAX_BATCH + this.#limit);
+    return !this.#over && (this.#admission.full || this.#outbox.size >= this.#capacity);
   }
 
   #settled(work: Work, place: number): void {

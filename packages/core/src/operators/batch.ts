@@ -1,10 +1,11 @@
 import { durationMs } from "../duration.js";
 import type { Key, Origin } from "../element.js";
+import { requireCount } from "../errors.js";
 import type { BatchPolicy } from "../policy.js";
 import { Batch, type Emit, MAX_BATCH, type OperatorSpec, type StageContext } from "../stage.js";
 import { KeyedState } from "../state/keyed-state.js";
 import { TimeHeap } from "../time/time-heap.js";
-import { ALL, KeyedStage, requireCount } from "./keyed-stage.js";
+import { ALL, KeyedStage } from "./keyed-stage.js";
 import { child } from "./outputs.js";
 
 /**

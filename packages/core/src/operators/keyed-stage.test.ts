@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { StageHarness } from "../../test/stage-harness.js";
+import { requireCount } from "../errors.js";
 import type { Batch, OperatorSpec } from "../stage.js";
 import { KeyedState } from "../state/keyed-state.js";
-import { KeyedStage, requireCount } from "./keyed-stage.js";
+import { KeyedStage } from "./keyed-stage.js";
 
 class Last extends KeyedStage<unknown> {
   onBatch(batch: Batch): void {

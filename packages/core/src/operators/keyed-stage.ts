@@ -1,5 +1,4 @@
 import type { Key } from "../element.js";
-import { requireArgument } from "../errors.js";
 import type { Batch, Emit, Stage, StageContext, StateChange } from "../stage.js";
 import type { KeyedState } from "../state/keyed-state.js";
 
@@ -47,12 +46,4 @@ export abstract class KeyedStage<S> implements Stage {
   ): void {
     if (this.state.write(key, cell, state, at) && this.keyed) this.context.newKey(key, batch, place);
   }
-}
-
-/** Refuses a count that is not a whole number from `least`. */
-export function requireCount(count: number, least: number, what: string): void {
-  requireArgument(
-    Number.isInteger(count) && count >= least,
-    `${what} must be a whole number from ${least}; it is ${count}`,
-  );
 }

@@ -1,16 +1,15 @@
 import type { Lookup } from "../connector.js";
 import { type Duration, durationMs } from "../duration.js";
 import type { Key } from "../element.js";
-import { messageOf, requireArgument } from "../errors.js";
+import { messageOf, requireArgument, requireCount } from "../errors.js";
 import { type BatchPolicy, backoffMs, planRetry, type RetryPolicy } from "../policy.js";
-import { MAX_BATCH, type OperatorSpec, type StageContext } from "../stage.js";
+import type { OperatorSpec, StageContext } from "../stage.js";
 import { InTurn } from "./admission.js";
 import { type AsyncOrder, orderFlags, requireOrder } from "./async-order.js";
-import { AsyncStage } from "./async-stage.js";
+import { AsyncStage, roomOf } from "./async-stage.js";
 import { type Ask, Fetcher, type FetchPlan } from "./fetcher.js";
 import { requireKey } from "./key-by.js";
 import { KeyOrder } from "./key-order.js";
-import { requireCount } from "./keyed-stage.js";
 import { LookupCache, type LookupCachePlan } from "./lookup-cache.js";
 import { CompletionOrder, InputOrder } from "./outbox.js";
 import type { Work } from "./work.js";
@@ -126,7 +125,7 @@ class LookupStage<T, Q extends Key, V, R> extends AsyncStage {
           ? new KeyOrder(context)
           : new CompletionOrder(context);
     // Values wait for a fetch, not for a call of their own, so as many are taken in as all fetches could be for.
-    super(context, outbox, new InTurn(), Math.max(MAX_BATCH, fetch.size * fetch.concurrency));
+    super(context, outbox, new InTurn(), Math.max(roomOf(context), fetch.size * fetch.concurrency));
     this.#plan = plan;
     this.#cache = cache === undefined ? undefined : new LookupCache(cache);
     if (cache !== undefined) Object.assign(context.counters, { cacheHits: 0, cacheMisses: 0 });

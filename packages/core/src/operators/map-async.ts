@@ -1,12 +1,11 @@
 import { type Duration, durationMs } from "../duration.js";
-import { requireFunction } from "../errors.js";
+import { requireCount, requireFunction } from "../errors.js";
 import { type CallContext, planRetry, type RetryPlan, type RetryPolicy } from "../policy.js";
 import type { OperatorSpec, StageContext } from "../stage.js";
 import { ByKey, InTurn } from "./admission.js";
 import { type AsyncOrder, orderFlags, requireOrder } from "./async-order.js";
 import { AsyncStage } from "./async-stage.js";
 import { Caller } from "./caller.js";
-import { requireCount } from "./keyed-stage.js";
 import { CompletionOrder, InputOrder } from "./outbox.js";
 import type { Work } from "./work.js";
 

@@ -1,6 +1,7 @@
+import { requireCount } from "../errors.js";
 import { type Batch, BRANCH, type Emit, MAIN, type OperatorSpec, type StageContext } from "../stage.js";
 import { KeyedState } from "../state/keyed-state.js";
-import { ALL, KeyedStage, requireCount } from "./keyed-stage.js";
+import { ALL, KeyedStage } from "./keyed-stage.js";
 import { emitPlaces } from "./split.js";
 
 /** Value i goes to branch i mod `count`, however slow a branch is. Branch 0 is `MAIN`. */

@@ -1,5 +1,5 @@
+import { requireCount } from "../errors.js";
 import { type Batch, type Emit, MAIN, type OperatorSpec } from "../stage.js";
-import { requireCount } from "./keyed-stage.js";
 import { LimitStage } from "./limit.js";
 import { emitPlaces } from "./split.js";
 

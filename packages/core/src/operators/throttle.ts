@@ -1,11 +1,11 @@
 import { type Duration, durationMs } from "../duration.js";
 import type { Key } from "../element.js";
-import { requireArgument } from "../errors.js";
+import { requireArgument, requireCount } from "../errors.js";
 import type { Batch, Emit, OperatorSpec, PartitionStatus, StageContext } from "../stage.js";
 import { type Codec, jsonCodec } from "../state/codec.js";
 import { KeyedState } from "../state/keyed-state.js";
 import { HeldBatches, type SavedBatch, type Signal } from "./held-batches.js";
-import { KeyedStage, requireCount } from "./keyed-stage.js";
+import { KeyedStage } from "./keyed-stage.js";
 import { type Passes, PassLog } from "./pass-log.js";
 
 /**

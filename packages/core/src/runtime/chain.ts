@@ -48,7 +48,9 @@ export class Chain implements Actor {
     this.links = links;
     this.inbox = inbox;
     this.#scheduler = scheduler;
-    this.#pieces = links.some(({ vertex }) => vertex.spec.origins === "derive") ? new Pieces() : undefined;
+    this.#pieces = links.some(({ vertex }) => vertex.spec.origins === "derive")
+      ? new Pieces((links[0] as Link).context.channelValues)
+      : undefined;
     this.#timers = new ChainTimers(links, clock, () => scheduler.ready(this));
     this.#listener = listener;
     this.#channels = links.flatMap((link) => [...link.routes.values()].flat());

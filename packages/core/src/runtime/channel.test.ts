@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Batch, type Item } from "../stage.js";
-import { Channel, MAX_CHANNEL_BYTES, MAX_CHANNEL_VALUES } from "./channel.js";
+import { Channel, DEFAULT_CHANNEL } from "./channel.js";
 
 function values(count: number): Batch<number> {
   return new Batch(
@@ -42,7 +42,7 @@ describe("a channel", () => {
     const channel = new Channel("a", "b");
     let woken = 0;
     channel.wakeProducer = () => woken++;
-    channel.push(values(MAX_CHANNEL_VALUES - 1));
+    channel.push(values(DEFAULT_CHANNEL.values - 1));
     expect(channel.full).toBe(false);
     channel.push(values(1));
     expect(channel.full).toBe(true);
@@ -52,7 +52,7 @@ describe("a channel", () => {
     channel.shift();
     expect(channel.shift()).toEqual({ kind: "barrier", epoch: 1 });
     expect(woken).toBe(1);
-    channel.push(values(1), MAX_CHANNEL_BYTES);
+    channel.push(values(1), DEFAULT_CHANNEL.bytes);
     expect(channel.full).toBe(true);
     channel.shift();
     expect([channel.full, woken]).toEqual([false, 2]);

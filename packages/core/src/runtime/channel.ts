@@ -1,8 +1,12 @@
 import type { Item } from "../stage.js";
 
 /** A channel takes no more above this many values or bytes; one emission may go over it, so a stage never has to stop half way. */
-export const MAX_CHANNEL_VALUES = 4_096;
-export const MAX_CHANNEL_BYTES: number = 8 * 1024 * 1024;
+export interface ChannelLimits {
+  readonly values: number;
+  readonly bytes: number;
+}
+
+export const DEFAULT_CHANNEL: ChannelLimits = { values: 4_096, bytes: 8 * 1024 * 1024 };
 
 /**
  * A bounded queue between two actors: what makes backpressure. Items leave in the order they came. Marks (watermarks, barriers, ends)
@@ -11,6 +15,7 @@ export const MAX_CHANNEL_BYTES: number = 8 * 1024 * 1024;
 export class Channel {
   readonly from: string;
   readonly to: string;
+  readonly #limits: ChannelLimits;
   #items: (Item | undefined)[] = [];
   #bytes: number[] = [];
   #head = 0;
@@ -24,13 +29,14 @@ export class Channel {
   wakeConsumer: () => void = () => {};
   wakeProducer: () => void = () => {};
 
-  constructor(from: string, to: string) {
+  constructor(from: string, to: string, limits: ChannelLimits = DEFAULT_CHANNEL) {
     this.from = from;
     this.to = to;
+    this.#limits = limits;
   }
 
   get full(): boolean {
-    return this.#overdrawn || this.#valueCount >= MAX_CHANNEL_VALUES || this.#byteCount >= MAX_CHANNEL_BYTES;
+    return this.#overdrawn || this.#valueCount >= this.#limits.values || this.#byteCount >= this.#limits.bytes;
   }
 
   get empty(): boolean {

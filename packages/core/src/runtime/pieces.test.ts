@@ -29,7 +29,7 @@ describe("pieces", () => {
         fc.array(fc.array(fc.integer(), { minLength: 1, maxLength: 1_024 }), { maxLength: 4 }),
         fc.nat(5_000),
         (batches, ratio) => {
-          const pieces = new Pieces();
+          const pieces = new Pieces(4_096);
           for (const values of batches) {
             const taken = takeAll(pieces, batchOf(values), ratio);
             expect(taken.flatMap((piece) => piece.values)).toEqual(values);
@@ -43,13 +43,15 @@ describe("pieces", () => {
 
   it("become about half a channel, or one value at a time; a batch that stays what it is goes through whole", () => {
     const values = Array.from({ length: 1_000 }, (_, i) => i);
-    const pieces = new Pieces();
+    const pieces = new Pieces(4_096);
     expect(takeAll(pieces, batchOf(values), 1).map((piece) => piece.values.length)).toEqual([16, 984]);
     expect(takeAll(pieces, batchOf(values), 0)).toHaveLength(1);
     takeAll(pieces, batchOf(values), 100);
     expect(new Set(takeAll(pieces, batchOf(values), 100).map((piece) => piece.values.length))).toEqual(new Set([20]));
     takeAll(pieces, batchOf(values), 1e6);
     expect(takeAll(pieces, batchOf(values), 1e6)).toHaveLength(1_000);
+    const small = new Pieces(64);
+    expect(takeAll(small, batchOf(values), 4)[1]?.values).toHaveLength(8);
     // And back again.
     takeAll(pieces, batchOf(values), 1);
     expect(takeAll(pieces, batchOf(values), 1)).toHaveLength(1);

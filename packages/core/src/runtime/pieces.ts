@@ -1,7 +1,5 @@
 import { type Batch, MAX_BATCH } from "../stage.js";
 
-/** Values that a piece should become: half of what a channel takes. */
-const TARGET = 2_048;
 /** Nobody knows yet how many values become of one. */
 const FIRST_SIZE = 16;
 
@@ -10,10 +8,16 @@ const FIRST_SIZE = 16;
  * became of the last piece.
  */
 export class Pieces {
+  /** Values that a piece should become. */
+  readonly #target: number;
   #size = FIRST_SIZE;
   #rest: { readonly batch: Batch; readonly input: number } | undefined;
   #taken = 0;
   #made = 0;
+
+  constructor(channelValues: number) {
+    this.#target = Math.ceil(channelValues / 2);
+  }
 
   /** What is left of a batch: it comes before anything else. */
   get rest(): { readonly batch: Batch; readonly input: number } | undefined {
@@ -42,6 +46,6 @@ export class Pieces {
   /** The piece has been worked on: what became of it tells the size of the next. */
   learn(): void {
     const made = Math.max(this.#made, this.#taken);
-    this.#size = Math.max(1, Math.min(MAX_BATCH, Math.floor((TARGET * this.#taken) / made)));
+    this.#size = Math.max(1, Math.min(MAX_BATCH, Math.floor((this.#target * this.#taken) / made)));
   }
 }

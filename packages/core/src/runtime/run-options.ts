@@ -44,6 +44,11 @@ export interface RunOptions {
   readonly startAt?: "earliest" | "latest" | Date;
   /** At a `stopAt` or stop(): "keep" (default) leaves open windows in state; "fire" also emits them, as `timing: "early"`, after the last checkpoint. */
   readonly atEnd?: "keep" | "fire";
+  /**
+   * What a channel between two parts holds (default 4,096 values or 8 MB). A checkpoint's barrier waits behind what is in the channels, and
+   * a restart does it again: fewer values where a part is slow, such as one that takes 100 values a second, make both short.
+   */
+  readonly channel?: { readonly values?: number; readonly bytes?: number };
   /** Aborts the run. */
   readonly signal?: AbortSignal;
   /** Default: the computer's. */

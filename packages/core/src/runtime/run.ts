@@ -8,6 +8,7 @@ import type { Graph } from "../graph/graph.js";
 import { type Metrics, MetricsRegistry } from "../metrics/metrics.js";
 import { systemClock } from "../time/clock.js";
 import { Assignment, partitionTask, type TaskRequest } from "./assignment.js";
+import { DEFAULT_CHANNEL } from "./channel.js";
 import { Connections } from "./connections.js";
 import { warningsToConsole } from "./console-logger.js";
 import { registerGauges } from "./gauges.js";
@@ -273,6 +274,7 @@ class RunningTopology implements Run {
       random: this.#random,
       logger: this.#logger,
       signal: this.#abort.signal,
+      channel: { ...DEFAULT_CHANNEL, ...this.#options.channel },
       metrics: this.#metrics,
       sources,
       sinks,

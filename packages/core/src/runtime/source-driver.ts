@@ -24,6 +24,7 @@ export interface SourceWorld {
   readonly counters: OperatorCounters;
   /** Before it has begun. */
   readonly paused: boolean;
+  readonly channelValues: number;
 }
 
 /**
@@ -248,10 +249,11 @@ export class SourceDriver implements Actor {
     this.#world.counters.out += count;
     if (count > 0) {
       const whole = this.#batch(partition, batch);
-      for (let from = 0; from < count; from += MAX_BATCH)
+      const size = Math.min(MAX_BATCH, this.#world.channelValues);
+      for (let from = 0; from < count; from += size)
         this.#push(
-          whole.slice(from, Math.min(count, from + MAX_BATCH)),
-          ((batch.bytes ?? 0) * Math.min(MAX_BATCH, count - from)) / count,
+          whole.slice(from, Math.min(count, from + size)),
+          ((batch.bytes ?? 0) * Math.min(size, count - from)) / count,
         );
     }
     this.#reject(partition, batch);

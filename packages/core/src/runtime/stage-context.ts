@@ -12,6 +12,7 @@ export interface StageWorld {
   readonly random: () => number;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  readonly channelValues: number;
   readonly scheduler: Scheduler;
   /** A source partition's own watermark, told by the event-time stage below it. */
   partitionTime(operator: string, partition: string, watermark: number, maxSkewMs: number): void;
@@ -28,7 +29,7 @@ export function stageContext(
   wantsIds: boolean,
   chain: () => Chain,
 ): StageContext {
-  const { topology, clock, random, logger, signal, scheduler } = world;
+  const { topology, clock, random, logger, signal, channelValues, scheduler } = world;
   return {
     operator: vertex.id,
     topology,
@@ -37,6 +38,7 @@ export function stageContext(
     logger,
     signal,
     counters,
+    channelValues,
     wantsIds,
     watermark: () => chain().links[place]?.watermark ?? Number.NEGATIVE_INFINITY,
     fail: (error, batch, index, attempts = 1) => {

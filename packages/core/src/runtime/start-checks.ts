@@ -1,11 +1,12 @@
 import type { SourceConnection } from "../connector.js";
-import { StreamError } from "../errors.js";
+import { requireCount, StreamError } from "../errors.js";
 import type { Graph, OperatorVertex } from "../graph/graph.js";
 import { guaranteesOf, requireDelivery } from "../graph/guarantees.js";
 import type { CheckpointOptions, RunOptions } from "./run-options.js";
 
 /** Refuses before anything is opened what could not be kept: unnamed state, one-shot inputs, a delivery that does not hold. */
 export function checkBeforeStart(graph: Graph, options: RunOptions, checkpoint: CheckpointOptions | undefined): void {
+  for (const [name, limit] of Object.entries(options.channel ?? {})) requireCount(limit, 1, `channel.${name}`);
   if (options.delivery !== undefined) requireDelivery(guaranteesOf(graph, checkpoint?.store), options.delivery);
   if (checkpoint === undefined) return;
   const transactional = graph.vertices.find(

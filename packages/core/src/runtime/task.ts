@@ -13,7 +13,7 @@ import { inputsOf, type OperatorVertex } from "../graph/graph.js";
 import type { MetricsRegistry } from "../metrics/metrics.js";
 import { ERROR } from "../stage.js";
 import { Chain } from "./chain.js";
-import type { Channel } from "./channel.js";
+import type { Channel, ChannelLimits } from "./channel.js";
 import { closeAll } from "./closing.js";
 import { Coordinator } from "./coordinator.js";
 import type { CheckpointFacts, CheckpointTarget } from "./coordinator-parts.js";
@@ -39,6 +39,7 @@ export interface TaskParts {
   readonly random: () => number;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  readonly channel: ChannelLimits;
   readonly metrics: MetricsRegistry;
   readonly sources: ReadonlyMap<string, SourceConnection<unknown>>;
   readonly sinks: ReadonlyMap<string, SinkConnection<unknown>>;
@@ -78,7 +79,7 @@ export class Task {
 
   constructor(parts: TaskParts) {
     this.#parts = parts;
-    this.#wiring = new Wiring(parts.plan, (actor) => parts.scheduler.ready(actor));
+    this.#wiring = new Wiring(parts.plan, parts.channel, (actor) => parts.scheduler.ready(actor));
     this.lastCheckpointMs = parts.clock.now();
   }
 
@@ -205,14 +206,10 @@ export class Task {
   }
 
   #world(): StageWorld {
-    const { topology, clock, random, logger, signal, scheduler, plan } = this.#parts;
+    const { channel, plan } = this.#parts;
     return {
-      topology,
-      clock,
-      random,
-      logger,
-      signal,
-      scheduler,
+      ...this.#parts,
+      channelValues: channel.values,
       partitionTime: (operator, partition, watermark, maxSkewMs) => {
         const id = plan.timedSource.get(operator);
         this.#sources.find((source) => source.vertex.id === id)?.partitionTime(partition, watermark, maxSkewMs);
@@ -267,7 +264,7 @@ export class Task {
   }
 
   async #openSources(): Promise<void> {
-    const { plan, sources, topology, clock, random, scheduler, start, metrics } = this.#parts;
+    const { plan, sources, topology, clock, random, channel, scheduler, start, metrics } = this.#parts;
     for (const vertex of plan.sources) {
       if (this.#over) return;
       const listener = {
@@ -282,6 +279,7 @@ export class Task {
         listener,
         counters: metrics.counters(vertex.id),
         paused: this.#parts.paused(vertex.id),
+        channelValues: channel.values,
       };
       const driver = new SourceDriver(
         vertex,

@@ -1,5 +1,5 @@
 import type { Edge } from "../graph/graph.js";
-import { Channel } from "./channel.js";
+import { Channel, type ChannelLimits } from "./channel.js";
 import type { Plan } from "./plan.js";
 import type { Actor } from "./scheduler.js";
 
@@ -8,8 +8,8 @@ export class Wiring {
   readonly #channels: ReadonlyMap<Edge, Channel>;
   readonly #ready: (actor: Actor) => void;
 
-  constructor(plan: Plan, ready: (actor: Actor) => void) {
-    this.#channels = new Map(plan.channels.map((edge) => [edge, new Channel(edge.from, edge.to)]));
+  constructor(plan: Plan, limits: ChannelLimits, ready: (actor: Actor) => void) {
+    this.#channels = new Map(plan.channels.map((edge) => [edge, new Channel(edge.from, edge.to, limits)]));
     this.#ready = ready;
   }
 

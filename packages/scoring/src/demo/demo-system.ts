@@ -1,4 +1,4 @@
-import type { CheckpointStore } from "@millrace/core";
+import type { CheckpointStore, RunOptions } from "@millrace/core";
 import type { Relationship } from "../ports/relationship.js";
 import type { ScoringPorts } from "../ports/scoring-ports.js";
 import type { StoreContents } from "../ports/store-contents.js";
@@ -10,6 +10,8 @@ export interface OpenSystem {
   readonly ports: ScoringPorts;
   readonly log: EventLog;
   readonly checkpoints: CheckpointStore;
+  /** What the run's channels hold; undefined: the default. */
+  readonly channel?: NonNullable<RunOptions["channel"]>;
   /** How many messages are behind the committed positions. */
   committed(): Promise<number>;
   /** How many citizens are in each tier. */

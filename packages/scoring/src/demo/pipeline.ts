@@ -30,6 +30,7 @@ export class Pipeline {
     const run = scoringTopology(system.ports, { observer: stats }).start({
       checkpoint: { every: CHECKPOINT_EVERY, store },
       atEnd: bounded ? "fire" : "keep",
+      channel: system.channel ?? {},
       logger,
     });
     return new Pipeline(system, stats, run, doneBefore);

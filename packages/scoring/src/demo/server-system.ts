@@ -14,6 +14,8 @@ import { populationOf } from "./population.js";
 
 /** The least that Kafka allows: so long a new pipeline waits for the partitions of one that was killed. */
 const SESSION_TIMEOUT_MS = 6_000;
+/** Servers take some hundred events a second: a checkpoint would wait for minutes behind full channels, and a restart do them all again. */
+const CHANNEL = { values: 64 } as const;
 
 /** All systems on servers, under the namespace of a run. */
 export class ServerSystem implements DemoSystem {
@@ -58,6 +60,7 @@ export class ServerSystem implements DemoSystem {
       ports,
       log,
       checkpoints: sqliteCheckpoints({ file: this.#checkpoints }),
+      channel: CHANNEL,
       committed: () => ports.log.committed(this.#names.group, this.#names.events),
       tiers: () => ports.tiers(),
       close: async () => {
