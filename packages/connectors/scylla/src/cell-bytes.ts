@@ -42,6 +42,36 @@ export function cellBytes(value: unknown, type: CellType): Uint8Array {
   }
 }
 
+/** What is sent for a value: its bytes, or what the driver makes the same bytes of; null (a deletion), or undefined (left as it is). */
+export type CellParam = Uint8Array | string | number | null | undefined;
+
+/**
+ * As {@link cellBytes}, but a sound value of the commonest types is left to the driver, which makes its bytes when it sends them: those
+ * of a whole batch, made beforehand, would wait so long that the collector has to move them.
+ */
+export function cellParam(value: unknown, type: CellType): Uint8Array | string | number {
+  switch (type.code) {
+    case TYPES.text:
+    case TYPES.varchar:
+      if (typeof value === "string" && value.isWellFormed()) return value;
+      break;
+    case TYPES.int:
+      // Of each value the same, whatever it was given as: -0 is 0 here, and 1n is 1.
+      if (typeof value === "number" && (value | 0) === value) return value + 0;
+      return (cellBytes(value, type) as Buffer).readInt32BE();
+    case TYPES.timestamp: {
+      const ms = value instanceof Date ? value.getTime() : value;
+      if (Number.isSafeInteger(ms) && Math.abs(ms as number) <= MAX_DATE_MS) return (ms as number) + 0;
+      break;
+    }
+    case TYPES.double:
+      if (typeof value === "number") return value;
+      break;
+    default:
+  }
+  return cellBytes(value, type);
+}
+
 /** Sound values of the commonest types, for which the checks and the encoder take a long way; undefined: take it. */
 function commonBytes(value: unknown, code: number): Uint8Array | undefined {
   switch (code) {

@@ -1,4 +1,5 @@
 import type { Health } from "@millrace/core";
+import type { CellParam } from "./cell-bytes.js";
 import type { CellType } from "./cell-type.js";
 
 /** A row with plain JavaScript values: see the README for what each type becomes. */
@@ -7,6 +8,8 @@ export type Row = Readonly<Record<string, unknown>>;
 /** How one request is made. Nothing is retried, and nothing is sent twice to be faster. */
 export interface CallOptions {
   readonly consistency: number;
+  /** The time of a write, in microseconds, where its statements have none of their own. */
+  readonly timestamp?: number;
   /** Of a conditional write. */
   readonly serialConsistency?: number;
   /** Rows of a page. */
@@ -17,10 +20,10 @@ export interface CallOptions {
   readonly near?: bigint;
 }
 
-/** A statement and its values: bytes, null (a deletion), or undefined (left as it is). */
+/** A statement and its values. */
 export interface BoundStatement {
   readonly query: string;
-  readonly params: readonly (Uint8Array | null | undefined)[];
+  readonly params: readonly CellParam[];
 }
 
 /** What came back. */
@@ -33,6 +36,8 @@ export interface Answer {
 export interface TableColumn {
   readonly name: string;
   readonly type: CellType;
+  /** One for all rows of a partition. */
+  readonly isStatic?: boolean;
 }
 
 /** What the server says a table is. */

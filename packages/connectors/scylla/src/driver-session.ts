@@ -1,7 +1,7 @@
 import { type Health, type Logger, messageOf, WriteError } from "@millrace/core";
 import cassandra, { type Client, type types as driverTypes, type QueryOptions } from "cassandra-driver";
 import type { CellType } from "./cell-type.js";
-import type { Answer, BoundStatement, CallOptions, CqlSession, Row, TableShape } from "./cql-session.js";
+import type { Answer, BoundStatement, CallOptions, CqlSession, Row, TableColumn, TableShape } from "./cql-session.js";
 import { DriverLog } from "./driver-log.js";
 import { plainCell } from "./plain-cell.js";
 import { buildClient, checkConnection, type ScyllaConnection } from "./scylla-connection.js";
@@ -83,7 +83,7 @@ class DriverSession implements CqlSession {
     return {
       keyspace,
       table,
-      columns: found.columns.map(({ name, type }) => ({ name, type: type as CellType })),
+      columns: found.columns.map(columnOf),
       partitionKey: found.partitionKeys.map(({ name }) => name),
       clusteringKey: found.clusteringKeys.map(({ name }) => name),
       compaction: found.compactionClass,
@@ -134,7 +134,7 @@ class DriverSession implements CqlSession {
     };
   }
 
-  #options({ consistency, serialConsistency, pageSize, pageState, near }: CallOptions): Options {
+  #options({ consistency, serialConsistency, timestamp, pageSize, pageState, near }: CallOptions): Options {
     const options: Options = {
       prepare: true,
       consistency,
@@ -144,6 +144,7 @@ class DriverSession implements CqlSession {
       autoPage: false,
     };
     if (serialConsistency !== undefined) options.serialConsistency = serialConsistency;
+    if (timestamp !== undefined) options.timestamp = timestamp;
     if (pageSize !== undefined) options.fetchSize = pageSize;
     if (pageState !== undefined) options.pageState = pageState;
     if (near !== undefined) {
@@ -170,6 +171,12 @@ class DriverSession implements CqlSession {
     this.#warnings.add(kind);
     this.#logger.warn(`the server warns: ${short}`);
   }
+}
+
+/** Its declarations leave `isStatic` out. */
+function columnOf(column: { readonly name: string; readonly type: unknown; readonly isStatic?: boolean }): TableColumn {
+  const { name, type, isStatic = false } = column;
+  return { name, type: type as CellType, isStatic };
 }
 
 function plainRow(row: unknown, types: readonly (readonly [string, CellType])[]): Row {

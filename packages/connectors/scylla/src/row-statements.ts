@@ -1,5 +1,5 @@
 import { messageOf, WriteError } from "@millrace/core";
-import { cellBytes, longBytes } from "./cell-bytes.js";
+import { type CellParam, cellParam, longBytes } from "./cell-bytes.js";
 import { type CellType, TYPES } from "./cell-type.js";
 import type { BoundStatement, Row, TableShape } from "./cql-session.js";
 import { keyText, primaryKeyOf, quoted, tableText } from "./table-shape.js";
@@ -9,29 +9,44 @@ export type Nulls = "unset" | "tombstone";
 
 /** A row ready to be sent: a statement, in one object with what goes with it, since there is one for each value. */
 export interface BoundRow extends BoundStatement {
+  query: string;
+  readonly params: CellParam[];
   readonly row: Row;
   /** Which value of the write it is of. */
   readonly place: number;
-  /** Equal for rows of one partition. */
-  readonly partition: string;
   readonly bytes: number;
+  readonly deletes: boolean;
 }
 
-/** Beside its values, a statement in a batch has an id and lengths. */
-const STATEMENT_BYTES = 32;
+interface Column {
+  readonly name: string;
+  readonly type: CellType;
+  /** Where its value is among a statement's: the key's columns come first, in the order of the key. */
+  readonly place: number;
+}
+
+/** Beside its values, a statement in a batch has an id, lengths, and perhaps a time of its own. */
+const STATEMENT_BYTES = 44;
 
 /** Makes the statements of a table's rows: one text for all inserts, whatever columns a row has, so that one is prepared. */
 export class RowStatements {
-  readonly #shape: TableShape;
+  readonly partitionColumns: number;
+  readonly keyColumns: number;
+  /** Rows of a partition share a column, so that two of them may write one cell. */
+  readonly sharesCells: boolean;
+  readonly #table: string;
   readonly #key: readonly string[];
-  readonly #columns: readonly { readonly name: string; readonly type: CellType; readonly inKey: boolean }[];
-  /** Where the partition key is among the columns, and in the whole key. */
-  readonly #partitionInColumns: readonly number[];
-  readonly #partitionInKey: readonly number[];
+  readonly #columns: readonly Column[];
+  readonly #byName: ReadonlyMap<string, Column>;
+  /** The columns in the order of the properties of the row before: mostly that of the next one too. */
+  readonly #expected: Column[] = [];
+  readonly #empty: readonly undefined[];
   readonly #nulls: Nulls;
   readonly #withTtl: boolean;
   readonly #insert: string;
+  readonly #stampedInsert: string;
   readonly #delete: string;
+  readonly #stampedDelete: string;
 
   constructor(shape: TableShape, nulls: Nulls, withTtl: boolean) {
     const counter = shape.columns.find(({ type }) => type.code === TYPES.counter);
@@ -41,68 +56,118 @@ export class RowStatements {
         "E_SCYLLA_SCHEMA",
         `table ${shape.keyspace}.${shape.table} has a counter ("${counter.name}"): a replay would count again. Write absolute values`,
       );
-    this.#shape = shape;
+    this.#table = `${shape.keyspace}.${shape.table}`;
     this.#key = primaryKeyOf(shape);
+    this.partitionColumns = shape.partitionKey.length;
+    this.keyColumns = this.#key.length;
+    this.sharesCells = shape.columns.some(({ isStatic }) => isStatic === true);
     this.#nulls = nulls;
     this.#withTtl = withTtl;
-    const columns = shape.columns.map(({ name }) => name);
-    this.#columns = shape.columns.map(({ name, type }) => ({ name, type, inKey: this.#key.includes(name) }));
-    this.#partitionInColumns = shape.partitionKey.map((name) => columns.indexOf(name));
-    this.#partitionInKey = shape.partitionKey.map((name) => this.#key.indexOf(name));
-    const names = columns.map(quoted);
-    this.#insert = `INSERT INTO ${tableText(shape)} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")}) USING ${withTtl ? "TTL ? AND " : ""}TIMESTAMP ?`;
-    this.#delete = `DELETE FROM ${tableText(shape)} USING TIMESTAMP ? WHERE ${this.#key.map((name) => `${quoted(name)} = ?`).join(" AND ")}`;
+    const inOrder = [
+      ...this.#key.flatMap((name) => shape.columns.filter((column) => column.name === name)),
+      ...shape.columns.filter(({ name }) => !this.#key.includes(name)),
+    ];
+    this.#columns = inOrder.map(({ name, type }, place) => ({ name, type, place }));
+    this.#byName = new Map(this.#columns.map((column) => [column.name, column]));
+    this.#empty = new Array<undefined>(this.#columns.length + (withTtl ? 1 : 0)).fill(undefined);
+    const names = inOrder.map(({ name }) => quoted(name));
+    const insert = `INSERT INTO ${tableText(shape)} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
+    this.#insert = withTtl ? `${insert} USING TTL ?` : insert;
+    this.#stampedInsert = `${insert} USING ${withTtl ? "TTL ? AND " : ""}TIMESTAMP ?`;
+    const where = this.#key.map((name) => `${quoted(name)} = ?`).join(" AND ");
+    this.#delete = `DELETE FROM ${tableText(shape)} WHERE ${where}`;
+    this.#stampedDelete = `DELETE FROM ${tableText(shape)} USING TIMESTAMP ? WHERE ${where}`;
   }
 
-  /** Throws where the row does not fit the table, naming it by its key. */
-  insert(row: Row, place: number, timestamp: number | bigint, ttlSeconds: number | undefined): BoundRow {
-    const params: (Uint8Array | null | undefined)[] = [];
-    let known = 0;
-    for (const { name, type, inKey } of this.#columns) {
-      const value = row[name];
-      if (value !== undefined || Object.hasOwn(row, name)) known++;
-      if (value !== undefined && value !== null) params.push(this.#bytes(row, name, value, type));
-      else if (inKey) throw this.#refused(row, `"${name}" is part of the key and has no value`);
-      else params.push(value === null && this.#nulls === "tombstone" ? null : undefined);
-    }
+  /** Throws where the row does not fit the table, naming it by its key. It has the time of its request. */
+  insert(row: Row, place: number, ttlSeconds: number | undefined): BoundRow {
+    const params: CellParam[] = this.#empty.slice();
+    let bytes = STATEMENT_BYTES;
     let given = 0;
-    for (const _ in row) given++;
-    if (given > known) this.#refuseUnknown(row);
-    const partition = partitionOf(params, this.#partitionInColumns);
-    if (this.#withTtl) params.push(ttlSeconds === undefined ? undefined : cellBytes(ttlSeconds, { code: TYPES.int }));
-    params.push(longBytes(timestamp));
-    return bound(this.#insert, params, row, place, partition);
+    let unknown = false;
+    for (const name in row) {
+      const column = this.#columnOf(name, given);
+      if (column === undefined) unknown = true;
+      else {
+        given++;
+        bytes += this.#fill(params, column, row);
+      }
+    }
+    if (unknown) this.#refuseUnknown(row);
+    // A column that is left out; but a class may have it as a getter, which is not listed.
+    if (given < this.#columns.length)
+      for (const column of this.#columns)
+        if (params[column.place] === undefined) bytes += this.#fill(params, column, row);
+    for (let i = 0; i < this.keyColumns; i++)
+      if (params[i] === undefined || params[i] === null) throw this.#withoutKey(row, this.#columns[i] as Column);
+    if (this.#withTtl) params[params.length - 1] = ttlSeconds;
+    return { query: this.#insert, params, row, place, bytes, deletes: false };
   }
 
   /** Deletes the row with this key. */
-  remove(row: Row, place: number, timestamp: number | bigint): BoundRow {
-    const params: (Uint8Array | null | undefined)[] = this.#key.map((name) => {
-      const value = row[name];
-      if (value === undefined || value === null)
-        throw this.#refused(row, `"${name}" is part of the key and has no value`);
-      const type = this.#shape.columns.find((column) => column.name === name)?.type;
-      return this.#bytes(row, name, value, type ?? { code: TYPES.custom });
-    });
-    const partition = partitionOf(params, this.#partitionInKey);
-    return bound(this.#delete, [longBytes(timestamp), ...params], row, place, partition);
+  remove(row: Row, place: number): BoundRow {
+    const params: CellParam[] = [];
+    let bytes = STATEMENT_BYTES;
+    for (let i = 0; i < this.keyColumns; i++) {
+      const column = this.#columns[i] as Column;
+      const value = row[column.name];
+      if (value === undefined || value === null) throw this.#withoutKey(row, column);
+      const param = this.#param(row, column, value);
+      params.push(param);
+      bytes += bytesOf(param);
+    }
+    return { query: this.#delete, params, row, place, bytes, deletes: true };
   }
 
-  #refuseUnknown(row: Row): void {
-    const name = Object.keys(row).find((each) => !this.#columns.some((column) => column.name === each));
-    if (name !== undefined) throw this.#refused(row, `the table has no column "${name}"`);
+  /** Gives it a time of its own (USING TIMESTAMP). */
+  stamp(bound: BoundRow, timestamp: number | bigint): void {
+    const time = longBytes(timestamp);
+    if (bound.deletes) bound.params.unshift(time);
+    else bound.params.push(time);
+    bound.query = bound.deletes ? this.#stampedDelete : this.#stampedInsert;
   }
 
   /** The row's key for a message. */
   name(row: Row): string {
-    return `row ${keyText(this.#key, row)} of ${this.#shape.keyspace}.${this.#shape.table}`;
+    return `row ${keyText(this.#key, row)} of ${this.#table}`;
   }
 
-  #bytes(row: Row, name: string, value: unknown, type: { readonly code: number }): Uint8Array {
+  #columnOf(name: string, at: number): Column | undefined {
+    const expected = this.#expected[at];
+    if (expected !== undefined && expected.name === name) return expected;
+    const found = this.#byName.get(name);
+    if (found !== undefined) this.#expected[at] = found;
+    return found;
+  }
+
+  /** Puts a column's value to its place, and tells its size. */
+  #fill(params: CellParam[], column: Column, row: Row): number {
+    const value = row[column.name];
+    if (value === undefined) return 0;
+    if (value === null) {
+      if (this.#nulls === "tombstone") params[column.place] = null;
+      return 0;
+    }
+    const param = this.#param(row, column, value);
+    params[column.place] = param;
+    return bytesOf(param);
+  }
+
+  #param(row: Row, { name, type }: Column, value: unknown): CellParam {
     try {
-      return cellBytes(value, type);
+      return cellParam(value, type);
     } catch (error) {
       throw this.#refused(row, `column "${name}": ${messageOf(error)}`);
     }
+  }
+
+  #refuseUnknown(row: Row): void {
+    const name = Object.keys(row).find((each) => !this.#byName.has(each));
+    if (name !== undefined) throw this.#refused(row, `the table has no column "${name}"`);
+  }
+
+  #withoutKey(row: Row, { name }: Column): WriteError {
+    return this.#refused(row, `"${name}" is part of the key and has no value`);
   }
 
   #refused(row: Row, why: string): WriteError {
@@ -110,20 +175,8 @@ export class RowStatements {
   }
 }
 
-function partitionOf(params: readonly (Uint8Array | null | undefined)[], places: readonly number[]): string {
-  const [first = 0] = places;
-  if (places.length === 1) return (params[first] as Buffer).toString("latin1");
-  return places.map((place) => `${params[place]?.length}:${(params[place] as Buffer).toString("latin1")}`).join("");
-}
-
-function bound(
-  query: string,
-  params: readonly (Uint8Array | null | undefined)[],
-  row: Row,
-  place: number,
-  partition: string,
-): BoundRow {
-  let bytes = STATEMENT_BYTES;
-  for (const param of params) bytes += (param?.length ?? 0) + 4;
-  return { query, params, row, place, partition, bytes };
+/** With its length in front. */
+function bytesOf(param: CellParam): number {
+  if (typeof param === "string") return 4 + Buffer.byteLength(param);
+  return typeof param === "object" && param !== null ? 4 + param.length : 12;
 }

@@ -8,6 +8,7 @@ import {
 } from "@millrace/core";
 import type { LimitFunction } from "p-limit";
 import type { CallOptions, CqlSession, Row } from "./cql-session.js";
+import { keyOf, PartitionRows } from "./partition-rows.js";
 import type { BoundRow, RowStatements } from "./row-statements.js";
 import { classify } from "./scylla-errors.js";
 import { checkedVersion, type GrowingTime, positionVersion, type VersionContext } from "./write-version.js";
@@ -49,9 +50,11 @@ export class TableWriter<T> implements SinkWriter<T> {
     const { signal } = context;
     if (signal.aborted) throw aborted();
     const outcomes = new Array<WriteOutcome>(values.length).fill("written");
+    const { call, version } = this.#plan;
+    const own = version === undefined ? { ...call, timestamp: this.#time.next() } : call;
     const lanes = this.#lanes(values, context, outcomes);
     await untilAborted(
-      Promise.all(lanes.map((requests) => this.#limit(() => this.#sendInTurn(requests, outcomes, signal)))),
+      Promise.all(lanes.map((requests) => this.#limit(() => this.#sendInTurn(requests, own, outcomes, signal)))),
       signal,
       aborted,
     );
@@ -62,55 +65,67 @@ export class TableWriter<T> implements SinkWriter<T> {
 
   /** The requests, in lanes that do not touch each other. */
   #lanes(values: readonly T[], context: WriteContext, outcomes: WriteOutcome[]): BoundRow[][][] {
-    const partitions = new Map<string, BoundRow[]>();
+    const statements = this.#statements;
+    const { version, maxRows, maxBytes } = this.#plan;
+    const partitions = new Map<string, PartitionRows>();
     for (let place = 0; place < values.length; place++) {
-      const placed = this.#bind(values[place] as T, place, context, outcomes);
-      if (placed === undefined) continue;
-      const own = partitions.get(placed.partition);
-      if (own === undefined) partitions.set(placed.partition, [placed]);
-      else own.push(placed);
+      const bound = this.#bind(values[place] as T, place, outcomes);
+      if (bound === undefined) continue;
+      const key = keyOf(bound.params, 0, statements.partitionColumns);
+      let partition = partitions.get(key);
+      if (partition === undefined) {
+        partition = new PartitionRows(statements);
+        partitions.set(key, partition);
+      }
+      if (version !== undefined) {
+        const stamp = this.#version(values[place] as T, place, context, outcomes);
+        if (stamp === undefined) continue;
+        statements.stamp(bound, stamp);
+      } else if (partition.repeats(bound)) statements.stamp(bound, this.#time.next());
+      partition.rows.push(bound);
     }
-    const lanes = [...partitions.values()].map((rows) => cut(rows, this.#plan.maxRows, this.#plan.maxBytes));
+    const lanes = [...partitions.values()].map(({ rows }) => cut(rows, maxRows, maxBytes));
     // With versions no request is before another; without, a later one must not overtake one that is tried again.
-    return this.#plan.version === undefined ? lanes : lanes.flatMap((requests) => requests.map((one) => [one]));
+    return version === undefined ? lanes : lanes.flatMap((requests) => requests.map((one) => [one]));
   }
 
-  #bind(value: T, place: number, context: WriteContext, outcomes: WriteOutcome[]): BoundRow | undefined {
+  #bind(value: T, place: number, outcomes: WriteOutcome[]): BoundRow | undefined {
     const { row: rowOf, remove, ttlSeconds } = this.#plan;
     try {
       const row = rowOf(value);
       if (typeof row !== "object" || row === null)
         throw new WriteError("poison", "E_SCYLLA_ROW", `row() must give an object; it gave ${String(row)}`);
-      const timestamp = this.#timestamp(value, place, context);
       const ttl = ttlSeconds?.(value);
-      return remove?.(value) === true
-        ? this.#statements.remove(row, place, timestamp)
-        : this.#statements.insert(row, place, timestamp, ttl);
+      return remove?.(value) === true ? this.#statements.remove(row, place) : this.#statements.insert(row, place, ttl);
     } catch (error) {
-      outcomes[place] =
-        error instanceof WriteError
-          ? { class: error.class, code: error.code, message: error.message }
-          : { class: "poison", code: "E_SCYLLA_ROW", message: messageOf(error) };
+      outcomes[place] = refusal(error);
       return undefined;
     }
   }
 
-  #timestamp(value: T, place: number, { origins, times }: WriteContext): number | bigint {
+  /** By which the server tells the newer write of a row. */
+  #version(value: T, place: number, { origins, times }: WriteContext, outcomes: WriteOutcome[]): bigint | undefined {
     const { version } = this.#plan;
-    if (version === undefined) return this.#time.next();
     const origin = origins[place];
-    if (version === "position") return positionVersion(origin);
-    return checkedVersion(version(value, { time: times[place], origin }));
+    try {
+      return typeof version === "function"
+        ? checkedVersion(version(value, { time: times[place], origin }))
+        : positionVersion(origin);
+    } catch (error) {
+      outcomes[place] = refusal(error);
+      return undefined;
+    }
   }
 
   async #sendInTurn(
     requests: readonly (readonly BoundRow[])[],
+    call: CallOptions,
     outcomes: WriteOutcome[],
     signal: AbortSignal,
   ): Promise<void> {
     for (const [i, rows] of requests.entries()) {
       if (signal.aborted) return;
-      await this.#send(rows, outcomes, signal);
+      await this.#send(rows, call, outcomes, signal);
       const failed = toTryAgain(rows, outcomes);
       if (failed === undefined) continue;
       // What is tried again is written later than what follows here, and would replace it.
@@ -120,10 +135,14 @@ export class TableWriter<T> implements SinkWriter<T> {
   }
 
   /** Halves what the server refuses, down to the row at fault. A refused batch has changed nothing. */
-  async #send(rows: readonly BoundRow[], outcomes: WriteOutcome[], signal: AbortSignal): Promise<void> {
+  async #send(
+    rows: readonly BoundRow[],
+    call: CallOptions,
+    outcomes: WriteOutcome[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const [first] = rows;
     if (first === undefined) return;
-    const { call } = this.#plan;
     try {
       if (rows.length === 1) await this.#session.execute(first, call);
       else await this.#session.batch(rows, call);
@@ -131,7 +150,7 @@ export class TableWriter<T> implements SinkWriter<T> {
       const failure = classify(error, "write");
       if (failure.class === "poison" && rows.length > 1) {
         const middle = rows.length >> 1;
-        await this.#sendInTurn([rows.slice(0, middle), rows.slice(middle)], outcomes, signal);
+        await this.#sendInTurn([rows.slice(0, middle), rows.slice(middle)], call, outcomes, signal);
         return;
       }
       for (const { row, place } of rows)
@@ -146,9 +165,18 @@ export class TableWriter<T> implements SinkWriter<T> {
 
 /** Why a row of these is not written yet and may be, if there is one. */
 function toTryAgain(rows: readonly BoundRow[], outcomes: readonly WriteOutcome[]): WriteOutcome | undefined {
-  return rows
-    .map(({ place }) => outcomes[place])
-    .find((outcome) => outcome !== undefined && outcome !== "written" && outcome.class !== "poison");
+  for (const { place } of rows) {
+    const outcome = outcomes[place];
+    if (outcome !== undefined && outcome !== "written" && outcome.class !== "poison") return outcome;
+  }
+  return undefined;
+}
+
+/** A value that can not be sent at all. */
+function refusal(error: unknown): WriteOutcome {
+  return error instanceof WriteError
+    ? { class: error.class, code: error.code, message: error.message }
+    : { class: "poison", code: "E_SCYLLA_ROW", message: messageOf(error) };
 }
 
 /** Cuts the rows of a partition into requests, in order. */
