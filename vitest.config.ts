@@ -20,6 +20,7 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ["packages/**/*.test.ts", "benchmarks/**/*.test.ts", "scripts/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", "**/*.server.test.ts"],
+    setupFiles: ["scripts/draws.ts"],
     pool: "forks",
     // By default one processor is left idle, which on a machine of two doubles the time.
     maxWorkers: "100%",

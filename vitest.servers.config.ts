@@ -34,7 +34,7 @@ const projects = Object.entries(FOLDERS)
         fileParallelism: false,
         testTimeout: 120_000,
         hookTimeout: 120_000,
-        setupFiles: ["testbed/require-servers.ts"],
+        setupFiles: ["testbed/require-servers.ts", "scripts/draws.ts"],
         env: { TESTBED_REQUIRES: servers.map((name) => `${name}:${VARIABLES[name]}`).join(",") },
       },
     }),
