@@ -33,6 +33,15 @@ export interface Answer {
   readonly pageState: string | undefined;
 }
 
+/** Rows with a column of tokens, which is not in them. Each is made when it is asked for, anew every time. */
+export interface Page {
+  readonly size: number;
+  row(i: number): Row;
+  token(i: number): bigint;
+  /** Undefined: that was the last page. */
+  readonly pageState: string | undefined;
+}
+
 export interface TableColumn {
   readonly name: string;
   readonly type: CellType;
@@ -53,6 +62,8 @@ export interface TableShape {
 /** A CQL client behind what Millrace needs of one. Errors are the client's own: `classify` knows them. */
 export interface CqlSession {
   execute(statement: BoundStatement, options: CallOptions): Promise<Answer>;
+  /** Rows of which the first column is their token. */
+  page(statement: BoundStatement, options: CallOptions): Promise<Page>;
   /** Statements of one partition, unlogged: all of them are applied, or none. */
   batch(statements: readonly BoundStatement[], options: CallOptions): Promise<Answer>;
   /** Undefined where there is no such keyspace or table. */

@@ -1,5 +1,6 @@
 import cassandra, { type Client } from "cassandra-driver";
 import { expect, it } from "vitest";
+import { TYPES } from "./cell-type.js";
 import { openSession } from "./driver-session.js";
 import { buildClient, type ScyllaConnection } from "./scylla-connection.js";
 
@@ -16,13 +17,17 @@ type Asked = Record<
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** A client whose server is a function, and what it was told for each request. */
-function fakeClient(): { readonly client: Client; readonly told: Record<string, unknown>[]; readonly calls: string[] } {
+function fakeClient(found: object = { rows: [], columns: [] }): {
+  readonly client: Client;
+  readonly told: Record<string, unknown>[];
+  readonly calls: string[];
+} {
   const told: Record<string, unknown>[] = [];
   const calls: string[] = [];
   const answer = async (call: string, options: Record<string, unknown>): Promise<object> => {
     calls.push(call);
     told.push(options);
-    return { rows: [], columns: [], info: {}, pageState: null };
+    return { info: {}, pageState: null, ...found };
   };
   const client = {
     on: () => client,
@@ -34,6 +39,28 @@ function fakeClient(): { readonly client: Client; readonly told: Record<string, 
   };
   return { client: client as unknown as Client, told, calls };
 }
+
+it("a page has rows of plain values without their token, made anew each time", async () => {
+  const columns = [
+    { name: "t", type: { code: TYPES.bigint } },
+    { name: "id", type: { code: TYPES.uuid } },
+    { name: "n", type: { code: TYPES.int } },
+    { name: "v", type: { code: TYPES.text } },
+  ];
+  const uuid = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+  const row = {
+    t: cassandra.types.Long.fromString("-9007199254740993"),
+    id: cassandra.types.Uuid.fromString(uuid),
+    n: 7,
+  };
+  const { client } = fakeClient({ rows: [{ ...row, v: null }], columns, pageState: "00" });
+  const session = await openSession({ client }, "a test", SILENT);
+  const page = await session.page({ query: "SELECT", params: [] }, { consistency: 6 });
+  expect(page).toMatchObject({ size: 1, pageState: "00" });
+  expect(page.token(0)).toBe(-9007199254740993n);
+  expect(page.row(0)).toStrictEqual({ id: uuid, n: 7, v: null });
+  expect(page.row(0)).not.toBe(page.row(0));
+});
 
 it("every request is prepared, has a time, is not tried again by the driver and pages one by one; batches are unlogged", async () => {
   const { client, told, calls } = fakeClient();

@@ -1,9 +1,18 @@
 import { type Health, type Logger, messageOf, WriteError } from "@millrace/core";
 import cassandra, { type Client, type types as driverTypes, type QueryOptions } from "cassandra-driver";
-import type { CellType } from "./cell-type.js";
-import type { Answer, BoundStatement, CallOptions, CqlSession, Row, TableColumn, TableShape } from "./cql-session.js";
+import { type CellType, TYPES } from "./cell-type.js";
+import type {
+  Answer,
+  BoundStatement,
+  CallOptions,
+  CqlSession,
+  Page,
+  Row,
+  TableColumn,
+  TableShape,
+} from "./cql-session.js";
 import { DriverLog } from "./driver-log.js";
-import { plainCell } from "./plain-cell.js";
+import { isPlain, plainCell } from "./plain-cell.js";
 import { buildClient, checkConnection, type ScyllaConnection } from "./scylla-connection.js";
 import { classify, isUnprepared } from "./scylla-errors.js";
 
@@ -14,6 +23,8 @@ type Options = Omit<QueryOptions, "routingKey"> & { routingKey?: unknown };
 
 /** Its declarations want arrays that it could change. */
 type BatchQueries = Parameters<Client["batch"]>[0];
+
+const BIGINT: CellType = { code: TYPES.bigint };
 
 /** So many different warnings of the server are told. */
 const MAX_WARNINGS = 20;
@@ -59,14 +70,24 @@ class DriverSession implements CqlSession {
     this.#end = end;
   }
 
-  execute({ query, params }: BoundStatement, options: CallOptions): Promise<Answer> {
-    return this.#prepared((suffix) =>
-      this.#client.execute(query + suffix, params as unknown[], this.#options(options) as QueryOptions),
-    );
+  async execute(statement: BoundStatement, options: CallOptions): Promise<Answer> {
+    return answerOf(await this.#execute(statement, options));
   }
 
-  batch(statements: readonly BoundStatement[], options: CallOptions): Promise<Answer> {
-    return this.#prepared((suffix) =>
+  async page(statement: BoundStatement, options: CallOptions): Promise<Page> {
+    const { rows = [], columns, pageState } = await this.#execute(statement, options);
+    const [token, ...own] = columns ?? [];
+    const makeRow = rowMaker(own);
+    return {
+      size: rows.length,
+      row: (i) => makeRow(rows[i]),
+      token: (i) => plainCell((rows[i] as Record<string, unknown>)[token?.name ?? ""], BIGINT) as bigint,
+      pageState: pageState ?? undefined,
+    };
+  }
+
+  async batch(statements: readonly BoundStatement[], options: CallOptions): Promise<Answer> {
+    const result = await this.#prepared((suffix) =>
       this.#client.batch(
         // It reads the text and the values, and keeps none of them.
         (suffix === ""
@@ -75,6 +96,7 @@ class DriverSession implements CqlSession {
         { ...(this.#options(options) as QueryOptions), logged: false },
       ),
     );
+    return answerOf(result);
   }
 
   async shape(keyspace: string, table: string): Promise<TableShape | undefined> {
@@ -117,8 +139,14 @@ class DriverSession implements CqlSession {
     return this.#closing;
   }
 
+  #execute({ query, params }: BoundStatement, options: CallOptions): Promise<ResultSet> {
+    return this.#prepared((suffix) =>
+      this.#client.execute(query + suffix, params as unknown[], this.#options(options) as QueryOptions),
+    );
+  }
+
   /** A statement that can not be prepared again is prepared anew, under another text: so the server says why, or it works. */
-  async #prepared(call: (suffix: "" | " ") => Promise<ResultSet>): Promise<Answer> {
+  async #prepared(call: (suffix: "" | " ") => Promise<ResultSet>): Promise<ResultSet> {
     let result: ResultSet;
     try {
       result = await call("");
@@ -127,11 +155,7 @@ class DriverSession implements CqlSession {
       result = await call(" ");
     }
     for (const warning of result.info.warnings ?? []) this.#warn(warning);
-    const types = result.columns?.map(({ name, type }) => [name, type as CellType] as const) ?? [];
-    return {
-      rows: (result.rows ?? []).map((row) => plainRow(row, types)),
-      pageState: result.pageState ?? undefined,
-    };
+    return result;
   }
 
   #options({ consistency, serialConsistency, timestamp, pageSize, pageState, near }: CallOptions): Options {
@@ -179,9 +203,17 @@ function columnOf(column: { readonly name: string; readonly type: unknown; reado
   return { name, type: type as CellType, isStatic };
 }
 
-function plainRow(row: unknown, types: readonly (readonly [string, CellType])[]): Row {
-  const given = row as Record<string, unknown>;
-  const plain: Record<string, unknown> = {};
-  for (const [name, type] of types) plain[name] = plainCell(given[name], type);
-  return plain;
+function answerOf({ rows = [], columns, pageState }: ResultSet): Answer {
+  const makeRow = rowMaker(columns ?? []);
+  return { rows: rows.map(makeRow), pageState: pageState ?? undefined };
+}
+
+function rowMaker(columns: readonly { readonly name: string; readonly type: unknown }[]): (row: unknown) => Row {
+  const types = columns.map(({ name, type }) => ({ name, type: type as CellType, ready: isPlain(type as CellType) }));
+  return (row) => {
+    const given = row as Record<string, unknown>;
+    const plain: Record<string, unknown> = {};
+    for (const { name, type, ready } of types) plain[name] = ready ? given[name] : plainCell(given[name], type);
+    return plain;
+  };
 }

@@ -36,6 +36,24 @@ export function plainCell(value: unknown, type: CellType): unknown {
   }
 }
 
+const READY: ReadonlySet<number> = new Set([
+  TYPES.ascii,
+  TYPES.boolean,
+  TYPES.double,
+  TYPES.float,
+  TYPES.int,
+  TYPES.smallint,
+  TYPES.text,
+  TYPES.timestamp,
+  TYPES.tinyint,
+  TYPES.varchar,
+]);
+
+/** What the driver gives for this type is plain JavaScript, or null, whatever the client was told. */
+export function isPlain({ code }: CellType): boolean {
+  return READY.has(code);
+}
+
 function isDriverClass(value: object): boolean {
   return (
     value instanceof types.Uuid ||

@@ -152,6 +152,21 @@ describe("a part of the ring", () => {
     ]);
   });
 
+  it("has its offset by its key, whatever is done to the row", async () => {
+    const rows = [0, 1, 2].map((c) => ({ token: 3n, c }));
+    const plan = planOn(
+      serverOf(() => rows),
+      (row) => {
+        Object.assign(row, { c: 9 });
+        if (row.t === 3n) (row as Record<string, unknown>).t = "changed";
+        return "value";
+      },
+    );
+    const batch = await new SplitReader(plan, RING, undefined).read();
+    expect(batch?.offsets).toEqual(["3/0", "3/1", "3/2"]);
+    expect(batch?.offsets).toBe(batch?.offsets);
+  });
+
   it("fails by class, waits for a host only after the connection is lost, and loses nothing by it", async () => {
     let failures = 2;
     let waits = 0;

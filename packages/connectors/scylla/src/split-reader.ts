@@ -2,7 +2,7 @@ import { messageOf, type PoisonValue, type SourceBatch, type SourceReader, Write
 import type { LimitFunction } from "p-limit";
 import { cellBytes } from "./cell-bytes.js";
 import { TYPES } from "./cell-type.js";
-import type { Answer, CallOptions, CqlSession, Row } from "./cql-session.js";
+import type { CallOptions, CqlSession, Page, Row } from "./cql-session.js";
 import { type ScanPlace, writePlace } from "./scan-position.js";
 import { classify } from "./scylla-errors.js";
 import { BEFORE_ALL, MIN_TOKEN, nextPiece, type TokenRange } from "./token-splits.js";
@@ -76,20 +76,20 @@ export class SplitReader<T> implements SourceReader<T> {
     while (!this.#closed) {
       const piece = this.#page ?? nextPiece(this.#range, this.#reached, this.#plan.session.ring());
       if (piece === undefined) return undefined;
-      const answer = await this.#fetch(piece);
+      const page = await this.#fetch(piece);
       if (this.#closed) return undefined;
-      if (answer === undefined) continue;
-      const { rows, pageState } = answer;
-      const fresh = this.#withoutGiven(rows);
+      if (page === undefined) continue;
+      const { size, pageState } = page;
+      const again = this.#givenBefore(page);
       this.#page = pageState === undefined ? undefined : { after: piece.after, upTo: piece.upTo, state: pageState };
       if (pageState === undefined) this.#reached = piece.upTo;
-      if (fresh.length > 0) return this.#batch(fresh);
+      if (again < size) return this.#batch(page, again);
     }
     return undefined;
   }
 
   /** Undefined: the server does not take its own mark any more, so it is to be asked by token. */
-  async #fetch(piece: TokenRange): Promise<Answer | undefined> {
+  async #fetch(piece: TokenRange): Promise<Page | undefined> {
     const { session, query, firstQuery, call, limit, table } = this.#plan;
     const first = piece.after === BEFORE_ALL;
     const params = [first ? MIN_TOKEN : piece.after, piece.upTo].map((token) =>
@@ -98,7 +98,7 @@ export class SplitReader<T> implements SourceReader<T> {
     const page = this.#page;
     try {
       const answer = await limit(() =>
-        session.execute(
+        session.page(
           { query: first ? firstQuery : query, params },
           { ...call, near: piece.upTo, ...(page === undefined ? {} : { pageState: page.state }) },
         ),
@@ -120,51 +120,61 @@ export class SplitReader<T> implements SourceReader<T> {
     }
   }
 
-  /** Leaves out the first rows of the token in progress, where it is asked for again. */
-  #withoutGiven(rows: readonly Row[]): readonly Row[] {
+  /** How many of the first rows are left out: those of the token in progress, where it is asked for again. */
+  #givenBefore(page: Page): number {
     let again = 0;
-    while (again < this.#skip && rows[again]?.[TOKEN_COLUMN] === this.#done + 1n) again++;
+    while (again < this.#skip && again < page.size && page.token(again) === this.#done + 1n) again++;
     // Another token before all of them came again: some are gone meanwhile.
-    this.#skip = again === rows.length ? this.#skip - again : 0;
-    return rows.slice(again);
+    this.#skip = again === page.size ? this.#skip - again : 0;
+    return again;
   }
 
-  #batch(rows: readonly Row[]): SourceBatch<T> {
+  #batch(page: Page, from: number): SourceBatch<T> {
     const { row: makeValue, offset: offsetOf, table } = this.#plan;
     const values: T[] = [];
-    const offsets: string[] = [];
     const poison: PoisonValue[] = [];
-    for (const given of rows) {
-      const row = withoutToken(given);
-      const offset = offsetOf(row);
+    const refused = new Set<number>();
+    for (let i = from; i < page.size; i++) {
       try {
-        values.push(makeValue(row));
-        offsets.push(offset);
+        values.push(makeValue(page.row(i)));
       } catch (error) {
+        const offset = offsetOf(page.row(i));
         const message = `row ${offset} of ${table}: ${messageOf(error)}`;
+        refused.add(i);
         poison.push({ offset, raw: Buffer.from(offset), error: { code: "E_DECODE", message } });
       }
     }
     this.#withoutMark = false;
-    this.#advance(rows);
+    this.#advance(page, from);
     const position = writePlace({ done: this.#done, rows: this.#rows, page: this.#page });
-    return { values, offsets, position, ...(poison.length === 0 ? {} : { poison }) };
+    let offsets: string[] | undefined;
+    return {
+      values,
+      // Made only where they are read: that takes as long as all else that is done with a row.
+      get offsets() {
+        if (offsets !== undefined) return offsets;
+        offsets = [];
+        for (let i = from; i < page.size; i++) if (!refused.has(i)) offsets.push(offsetOf(page.row(i)));
+        return offsets;
+      },
+      position,
+      ...(poison.length === 0 ? {} : { poison }),
+    };
   }
 
   /** The last token may go on in the next page, or get rows later: it is in progress until another one comes. */
-  #advance(rows: readonly Row[]): void {
-    const last = rows[rows.length - 1]?.[TOKEN_COLUMN] as bigint;
-    const before = rows.findLastIndex((row) => row[TOKEN_COLUMN] !== last);
-    const count = rows.length - 1 - before;
-    const goesOn = before === -1 && this.#done + 1n === last;
+  #advance(page: Page, from: number): void {
+    const last = page.token(page.size - 1);
+    // They are in the order of tokens.
+    let first = from;
+    for (let end = page.size - 1; first < end; ) {
+      const middle = (first + end) >> 1;
+      if (page.token(middle) === last) end = middle;
+      else first = middle + 1;
+    }
+    const count = page.size - first;
+    const goesOn = first === from && this.#done + 1n === last;
     this.#rows = goesOn ? this.#rows + count : count;
     this.#done = last - 1n;
   }
-}
-
-/** By a loop: leaving a property out by `...rest` takes as long as all else that is done with a row. */
-function withoutToken(given: Row): Row {
-  const row: Record<string, unknown> = {};
-  for (const name in given) if (name !== TOKEN_COLUMN) row[name] = given[name];
-  return row;
 }

@@ -1,5 +1,6 @@
 import type { Health } from "@millrace/core";
-import type { Answer, BoundStatement, CallOptions, CqlSession, TableShape } from "../src/cql-session.js";
+import type { Answer, BoundStatement, CallOptions, CqlSession, Page, TableShape } from "../src/cql-session.js";
+import { TOKEN_COLUMN } from "../src/split-reader.js";
 
 export const NOTHING: Answer = { rows: [], pageState: undefined };
 
@@ -28,6 +29,19 @@ export class FakeSession implements CqlSession {
 
   execute(statement: BoundStatement, options: CallOptions): Promise<Answer> {
     return this.#take({ statements: [statement], options });
+  }
+
+  async page(statement: BoundStatement, options: CallOptions): Promise<Page> {
+    const { rows, pageState } = await this.#take({ statements: [statement], options });
+    return {
+      size: rows.length,
+      row: (i) => {
+        const { [TOKEN_COLUMN]: _, ...row } = rows[i] ?? {};
+        return row;
+      },
+      token: (i) => rows[i]?.[TOKEN_COLUMN] as bigint,
+      pageState,
+    };
   }
 
   batch(statements: readonly BoundStatement[], options: CallOptions): Promise<Answer> {
