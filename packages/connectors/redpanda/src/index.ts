@@ -7,6 +7,7 @@ export { type GlobalTable, type GlobalTableOptions, globalTable } from "./global
 export type {
   BrokerConnection,
   Compression,
+  ConsumedBatch,
   ConsumerEvents,
   ConsumerOptions,
   DriverFactory,

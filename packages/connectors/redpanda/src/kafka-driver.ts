@@ -23,6 +23,20 @@ export interface KafkaBatch {
   readonly quiet: boolean;
 }
 
+/** Messages that are still the bytes of an answer: each is made only when it is taken, so that it lives no longer than what is made of it. */
+export interface PackedMessages {
+  /** What is left takes so many bytes of memory. */
+  readonly bytes: number;
+  readonly empty: boolean;
+  /** Puts the next messages behind those in `taken`, until there are `most` of them; none from the offset `stop` on. */
+  take(taken: KafkaMessage[], most: number, stop: bigint | undefined): void;
+}
+
+/** A part of an answer to a consumer, whose messages may still be bytes. */
+export interface ConsumedBatch extends Omit<KafkaBatch, "messages"> {
+  readonly messages: readonly KafkaMessage[] | PackedMessages;
+}
+
 /** A partition of a topic. */
 export interface TopicPartition {
   readonly topic: string;
@@ -34,7 +48,7 @@ export interface ConsumerEvents {
   /** Synchronous: the partitions held from now on, before anything of them is fetched. */
   assigned(partitions: readonly TopicPartition[]): void;
   /** Each partition of each answer to a fetch, the empty ones too. */
-  batch(batch: KafkaBatch): void;
+  batch(batch: ConsumedBatch): void;
   /** The broker has answered a fetch or a heartbeat. */
   polled(): void;
   /** The consumer is over and does not come back by itself. */

@@ -2,8 +2,11 @@ import { messageOf, WriteError } from "@millrace/core";
 import { type Assigner, AssignerProtocol, type Consumer, type Kafka, type PartitionAssigner } from "kafkajs";
 import { assignPartitions } from "./assign-partitions.js";
 import type { ConsumerOptions, KafkaConsumer, TopicPartition } from "./kafka-driver.js";
-import { type RawGroup, watchFetches } from "./kafkajs-internals.js";
-import { batchOf } from "./kafkajs-messages.js";
+import { type RawCluster, type RawGroup, watchFetches } from "./kafkajs-internals.js";
+import { packedBatchOf } from "./kafkajs-messages.js";
+
+/** While a partition is paused, or not opened yet, a fetch of the others must not wait long: when that one goes on, it waits for this fetch to end. */
+const PAUSED_WAIT_MS = 20;
 
 /** A member of a group, by kafkajs. */
 export class KafkajsConsumer implements KafkaConsumer {
@@ -13,13 +16,15 @@ export class KafkajsConsumer implements KafkaConsumer {
   /** Who commits under the present generation; none before the first fetch and after a crash. */
   #group: RawGroup | undefined;
   #stopping: Promise<void> | undefined;
+  /** Those who wait for the end of a pause. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(kafka: Kafka, options: ConsumerOptions) {
     this.#options = options;
     this.#consumer = kafka.consumer({
       groupId: options.groupId,
       readUncommitted: options.isolation === "read_uncommitted",
-      // Also how long a paused consumer takes to look again, and a stopping one to leave: the default of 5 s is felt.
+      // Also how long a stopping consumer takes to leave: the default of 5 s is felt.
       maxWaitTimeInMs: options.maxWaitMs,
       sessionTimeout: options.sessionTimeoutMs,
       rebalanceTimeout: 60_000,
@@ -59,6 +64,7 @@ export class KafkajsConsumer implements KafkaConsumer {
 
   resume(partitions: readonly TopicPartition[]): void {
     this.#quietly(() => this.#consumer.resume(byTopic(partitions)));
+    this.#wake();
   }
 
   seek({ topic, partition }: TopicPartition, offset: bigint): void {
@@ -80,28 +86,44 @@ export class KafkajsConsumer implements KafkaConsumer {
 
   stop(): Promise<void> {
     this.#stopping ??= this.#consumer.disconnect();
+    this.#wake();
     return this.#stopping;
   }
 
-  #watch(cluster: object): void {
-    const { events } = this.#options;
+  #watch(cluster: RawCluster): void {
+    const { events, maxWaitMs } = this.#options;
     watchFetches(cluster, {
       began: (group) => {
         this.#group = group;
+        group.maxWaitTime = group.subscriptionState.paused().length > 0 ? PAUSED_WAIT_MS : maxWaitMs;
       },
       fetched: (batches) => {
         if (this.#stopping !== undefined) return;
         events.polled();
         const quiet = batches.every(({ rawMessages }) => rawMessages.length === 0);
-        for (const batch of batches) events.batch(batchOf(batch, quiet));
+        for (const batch of batches) events.batch(packedBatchOf(batch, quiet));
       },
+      resumed: () =>
+        new Promise((resolve) => {
+          const wake = (): void => {
+            clearTimeout(timer);
+            this.#waiting.delete(wake);
+            resolve();
+          };
+          const timer = setTimeout(wake, maxWaitMs);
+          this.#waiting.add(wake);
+        }),
     });
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
   }
 
   /** Each member tells what it holds, so that the leader of the group can leave it there. */
   #assigner(): PartitionAssigner {
     return ({ cluster }): Assigner => {
-      this.#watch(cluster);
+      this.#watch(cluster as unknown as RawCluster);
       const { assignment: mode } = this.#options;
       const name = `millrace-${mode}`;
       return {

@@ -19,6 +19,7 @@ import { KafkajsConsumer } from "./kafkajs-consumer.js";
 import { patchIdleTimers } from "./kafkajs-idle-timers.js";
 import { KafkajsLog } from "./kafkajs-log.js";
 import { KafkajsProducer, KafkajsTransactionalProducer } from "./kafkajs-producer.js";
+import { packMessages } from "./kafkajs-requests.js";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 /** Retries inside the client are few: the engine has its own, and a client that retries for minutes hides what is wrong. */
@@ -58,6 +59,7 @@ class KafkajsDriver implements KafkaDriver {
       ...(connection.sasl === undefined ? {} : { sasl: { ...connection.sasl } as NonNullable<KafkaConfig["sasl"]> }),
       ...config,
     });
+    packMessages(this.#kafka);
     this.#admin = new KafkajsAdmin(this.#kafka);
   }
 

@@ -1,10 +1,22 @@
 import { copyBytes } from "./byte-copies.js";
-import type { KafkaBatch, KafkaMessage, OutgoingMessage } from "./kafka-driver.js";
+import type { ConsumedBatch, KafkaBatch, KafkaMessage, OutgoingMessage } from "./kafka-driver.js";
+import { PackedAnswer } from "./kafkajs-fetch-answers.js";
 import type { RawBatch, RawMessage } from "./kafkajs-internals.js";
+import { PackedRecords } from "./packed-messages.js";
+import type { RecordBatch } from "./record-batches.js";
 
 /** An answer of kafkajs as ours, its bytes copied. */
 export function batchOf(raw: RawBatch, quiet: boolean): KafkaBatch {
-  const { topic, partition, messages, fetchedOffset, highWatermark, rawMessages } = raw;
+  const { messages, ...rest } = packedBatchOf(raw, quiet);
+  if (!("take" in messages)) return { ...rest, messages };
+  const made: KafkaMessage[] = [];
+  messages.take(made, Number.POSITIVE_INFINITY, undefined);
+  return { ...rest, messages: made };
+}
+
+/** The same, its messages made when they are taken. */
+export function packedBatchOf(raw: RawBatch, quiet: boolean): ConsumedBatch {
+  const { topic, partition, fetchedOffset, highWatermark, rawMessages } = raw;
   const fetchedFrom = BigInt(fetchedOffset);
   return {
     topic,
@@ -14,8 +26,28 @@ export function batchOf(raw: RawBatch, quiet: boolean): KafkaBatch {
     nextOffset: rawMessages.length === 0 ? fetchedFrom : BigInt(raw.lastOffset()) + 1n,
     highWatermark: BigInt(highWatermark),
     quiet,
-    messages: messages.map(messageOf),
+    messages: messagesOf(raw, fetchedFrom),
   };
+}
+
+function messagesOf({ messages, rawMessages }: RawBatch, from: bigint): ConsumedBatch["messages"] {
+  const [first] = rawMessages;
+  if (first instanceof PackedAnswer) return new PackedRecords(apart(first.batches), from);
+  return (messages as readonly RawMessage[]).map(messageOf);
+}
+
+/** The same batches in memory of their own: what waits of one partition would keep the answer for all of them, up to 10 MB. */
+function apart(batches: readonly RecordBatch[]): readonly RecordBatch[] {
+  // What was compressed is in memory of its own already.
+  const inAnswer = batches.filter(({ codec }) => codec === 0);
+  let used = 0;
+  const own = Buffer.allocUnsafeSlow(inAnswer.reduce((bytes, { records }) => bytes + records.length, 0));
+  return batches.map((batch) => {
+    if (batch.codec !== 0) return batch;
+    const from = used;
+    used += batch.records.copy(own, from);
+    return { ...batch, records: own.subarray(from, used) };
+  });
 }
 
 function messageOf({ key, value, headers, timestamp, offset }: RawMessage): KafkaMessage {

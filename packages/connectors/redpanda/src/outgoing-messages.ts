@@ -27,7 +27,6 @@ const LEAST_BYTES = 61 + 7;
 /** The most that the fields of a record cost. */
 const RECORD_BYTES = 32;
 const HEADER_BYTES = 10;
-const encoder = new TextEncoder();
 const NO_HEADERS: Readonly<Record<string, Uint8Array>> = Object.freeze({});
 
 /** Makes the messages of a batch, by partition and in pieces the broker takes; what can not be a message is poison in `outcomes`. */
@@ -83,14 +82,18 @@ export class MessageMaker<T> {
   #message({ key, value, headers, timestamp }: OutMessage, context: WriteContext, place: number): OutgoingMessage {
     const { idHeader } = this.#plan;
     const origin = idHeader === false ? undefined : context.origins[place];
-    const all: Record<string, Uint8Array> = {};
-    if (idHeader !== false && origin !== undefined) all[idHeader] = encoder.encode(originId(origin));
-    for (const name in headers) all[name] = bytesOf(headers[name] as Uint8Array | string);
+    let all = NO_HEADERS;
+    if (origin !== undefined || headers !== undefined) {
+      const own: Record<string, Uint8Array> = {};
+      if (idHeader !== false && origin !== undefined) own[idHeader] = Buffer.from(originId(origin));
+      for (const name in headers) own[name] = bytesOf(headers[name] as Uint8Array | string);
+      all = own;
+    }
     const time = timestamp ?? context.times[place];
     return {
       key: key === undefined ? null : bytesOf(key),
       value: value === undefined ? null : bytesOf(value),
-      headers: origin === undefined && headers === undefined ? NO_HEADERS : all,
+      headers: all,
       // A message has whole milliseconds since 1970, or the time at which the broker or client takes it.
       timestamp: time !== undefined && time >= 0 && Number.isFinite(time) ? Math.floor(time) : undefined,
     };
@@ -114,7 +117,7 @@ export class MessageMaker<T> {
 class TooLarge extends Error {}
 
 function bytesOf(data: Uint8Array | string): Uint8Array {
-  if (typeof data === "string") return encoder.encode(data);
+  if (typeof data === "string") return Buffer.from(data);
   if (data instanceof Uint8Array) return data;
   throw new TypeError(
     `keys, values and headers of a message are bytes or text; one is of type ${data === null ? "null" : typeof data}`,

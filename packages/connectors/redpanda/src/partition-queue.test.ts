@@ -3,14 +3,22 @@ import type { KafkaBatch } from "./kafka-driver.js";
 import { PartitionQueue } from "./partition-queue.js";
 
 /** A queue from offset 0 of ten messages, and what it asked of the consumer. */
-function queueOf(maxBytes = 1_000_000): { queue: PartitionQueue; asked: string[] } {
+function queueOf({ maxBytes = 1_000_000, stop }: { maxBytes?: number; stop?: bigint } = {}): {
+  queue: PartitionQueue;
+  asked: string[];
+} {
   const asked: string[] = [];
-  const queue = new PartitionQueue(0n, 10n, maxBytes, {
-    pause: () => asked.push("pause"),
-    resume: () => asked.push("resume"),
-    seek: (offset) => asked.push(`seek ${offset}`),
-    strayed: (offset) => asked.push(`strayed ${offset}`),
-  });
+  const queue = new PartitionQueue(
+    0n,
+    10n,
+    { maxBytes, stop },
+    {
+      pause: () => asked.push("pause"),
+      resume: () => asked.push("resume"),
+      seek: (offset) => asked.push(`seek ${offset}`),
+      strayed: (offset) => asked.push(`strayed ${offset}`),
+    },
+  );
   return { queue, asked };
 }
 
@@ -33,8 +41,7 @@ function batch(fetchedFrom: number, offsets: readonly number[], rest: Partial<Ka
   };
 }
 
-const offsetsOf = (queue: PartitionQueue, stop?: bigint): number[] =>
-  queue.take(stop).messages.map(({ offset }) => Number(offset));
+const offsetsOf = (queue: PartitionQueue): number[] => queue.take().messages.map(({ offset }) => Number(offset));
 
 describe("PartitionQueue", () => {
   it("takes no answer that begins elsewhere than it stands, until it is told to read on", () => {
@@ -50,7 +57,7 @@ describe("PartitionQueue", () => {
   });
 
   it("pauses when it is full, goes on when half of it is read, and pauses anew after a rebalance", () => {
-    const { queue, asked } = queueOf(1_500);
+    const { queue, asked } = queueOf({ maxBytes: 1_500 });
     queue.add(batch(0, [0, 1, 2]));
     expect(asked).toEqual(["pause"]);
     queue.rejoin();
@@ -60,31 +67,38 @@ describe("PartitionQueue", () => {
   });
 
   it("passes marks of transactions: its position is behind them, and it ends there", () => {
-    const { queue } = queueOf();
+    const { queue } = queueOf({ stop: 10n });
     queue.add(batch(0, [0, 1], { nextOffset: 9n }));
-    expect(queue.ended(10n)).toBe(false);
+    expect(queue.ended).toBe(false);
     expect(offsetsOf(queue)).toEqual([0, 1]);
     expect(queue.position).toBe(9n);
     queue.add(batch(9, [], { nextOffset: 10n }));
-    expect(queue.ended(10n)).toBe(true);
+    expect(queue.ended).toBe(true);
     expect(queue.caughtUp).toBe(true);
   });
 
   it("is not at its end because others filled the answer", () => {
-    const { queue } = queueOf();
+    const { queue } = queueOf({ stop: 10n });
     for (let i = 0; i < 5; i++) queue.add(batch(0, []));
-    expect(queue.ended(10n)).toBe(false);
+    expect(queue.ended).toBe(false);
     expect(queue.caughtUp).toBe(false);
     queue.add(batch(0, [], { quiet: true }));
     queue.add(batch(0, [], { quiet: true }));
-    expect(queue.ended(10n)).toBe(true);
+    expect(queue.ended).toBe(true);
   });
 
-  it("gives nothing from the stop on", () => {
-    const { queue } = queueOf();
-    queue.add(batch(0, [0, 1, 2, 3]));
-    expect(offsetsOf(queue, 2n)).toEqual([0, 1]);
-    expect(queue.ended(2n)).toBe(true);
+  it("gives nothing from the stop on, and is not fetched any more once that is reached", () => {
+    const { queue, asked } = queueOf({ stop: 2n });
+    expect(queue.paused).toBe(false);
+    queue.add(batch(0, [0]));
+    expect(asked).toEqual([]);
+    queue.add(batch(1, [1, 2, 3]));
+    expect(asked).toEqual(["pause"]);
+    expect(offsetsOf(queue)).toEqual([0, 1]);
+    expect(queue.ended).toBe(true);
+    queue.rejoin();
+    expect(asked).toEqual(["pause", "seek 4", "pause"]);
+    expect(queueOf({ stop: 0n }).queue.paused).toBe(true);
   });
 
   it("that is revoked keeps its reader waiting, and takes nothing more", async () => {
@@ -107,6 +121,6 @@ describe("PartitionQueue", () => {
   it("hands a failure to its reader", () => {
     const { queue } = queueOf();
     queue.fail(new Error("gone"));
-    expect(() => queue.take(undefined)).toThrow("gone");
+    expect(() => queue.take()).toThrow("gone");
   });
 });

@@ -1,9 +1,8 @@
-import type { KafkaBatch, KafkaMessage } from "./kafka-driver.js";
+import type { ConsumedBatch, KafkaMessage, PackedMessages } from "./kafka-driver.js";
+import { MadeMessages, sizeOf } from "./made-messages.js";
 
 /** Values handed on at once. */
 const MAX_MESSAGES = 1_024;
-/** What a message costs in memory beside its key and value: the objects around the bytes weigh more than most messages. */
-const MESSAGE_BYTES = 512;
 
 /** What a queue needs of the consumer. */
 export interface QueueControl {
@@ -14,17 +13,22 @@ export interface QueueControl {
   strayed(fetchedFrom: bigint): void;
 }
 
+export interface QueueLimits {
+  /** Over so many bytes the partition is paused; below half of them, it goes on. */
+  readonly maxBytes: number;
+  /** Nothing is handed on from this offset on, nor fetched once it is reached. */
+  readonly stop?: bigint | undefined;
+}
+
 /**
  * Messages of one partition between the client and the reader: what turns backpressure into a pause. It knows at which offset the next
  * fetch must begin, and takes no other: neither a late answer from before a seek nor what a client reads after a silent reset.
  */
 export class PartitionQueue {
   readonly #control: QueueControl;
-  /** Over so many bytes the partition is paused; below half of them, it goes on. */
-  readonly #maxBytes: number;
-  #messages: KafkaMessage[] = [];
-  /** Of the first message that has not been taken. */
-  #head = 0;
+  readonly #limits: QueueLimits;
+  /** What has come and is not all taken, none of it empty. */
+  #parts: PackedMessages[] = [];
   #bytes = 0;
   #paused = false;
   #strayed = false;
@@ -41,12 +45,13 @@ export class PartitionQueue {
   /** The offset behind the last message in the topic, as far as is known. */
   high: bigint;
 
-  constructor(next: bigint, high: bigint, maxBytes: number, control: QueueControl) {
+  constructor(next: bigint, high: bigint, limits: QueueLimits, control: QueueControl) {
     this.#next = next;
     this.#fetched = next;
     this.high = high;
-    this.#maxBytes = maxBytes;
+    this.#limits = limits;
     this.#control = control;
+    this.#paused = this.#complete;
   }
 
   get closed(): boolean {
@@ -63,15 +68,27 @@ export class PartitionQueue {
     return this.#isEmpty() && (this.#fetched >= this.high || this.#quiet >= 2);
   }
 
+  /** Nothing that is wanted is still to be fetched. A fetch all the same would wait for what comes behind, and the consumer's end for the fetch. */
+  get #complete(): boolean {
+    return this.#limits.stop !== undefined && this.#fetched >= this.#limits.stop;
+  }
+
+  /** Whether it is to be fetched now. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
   /**
-   * Nothing before `stop` is still to come. Compaction can leave a last batch without a message, which some clients read for ever without
+   * Nothing before the stop is still to come. Compaction can leave a last batch without a message, which some clients read for ever without
    * telling: two fetches in a row that bring nothing at all for anybody end it too.
    */
-  ended(stop: bigint): boolean {
+  get ended(): boolean {
+    const { stop } = this.#limits;
+    if (stop === undefined) return false;
     return this.#isEmpty() ? this.#fetched >= stop || (this.high >= stop && this.#quiet >= 2) : this.#next >= stop;
   }
 
-  add({ messages, fetchedFrom, nextOffset, highWatermark, quiet }: KafkaBatch): void {
+  add({ messages, fetchedFrom, nextOffset, highWatermark, quiet }: ConsumedBatch): void {
     if (this.#closed || this.#revoked || this.#strayed) return;
     if (fetchedFrom !== this.#fetched) {
       this.#strayed = true;
@@ -80,13 +97,13 @@ export class PartitionQueue {
     }
     this.high = highWatermark > nextOffset ? highWatermark : nextOffset;
     this.#quiet = quiet ? this.#quiet + 1 : 0;
-    for (const message of messages) {
-      if (message.offset < this.#fetched) continue;
-      this.#messages.push(message);
-      this.#bytes += sizeOf(message);
+    const part = "take" in messages ? messages : new MadeMessages(messages, fetchedFrom);
+    if (!part.empty) {
+      this.#parts.push(part);
+      this.#bytes += part.bytes;
     }
     this.#fetched = nextOffset;
-    if (this.#bytes > this.#maxBytes && !this.#paused) {
+    if ((this.#bytes > this.#limits.maxBytes || this.#complete) && !this.#paused) {
       this.#paused = true;
       this.#control.pause();
     }
@@ -137,18 +154,22 @@ export class PartitionQueue {
     this.#wake();
   }
 
-  /** The next messages, before `stop`; none where there are none now. */
-  take(stop: bigint | undefined): { readonly messages: readonly KafkaMessage[]; readonly bytes: number } {
+  /** The next messages, before the stop; none where there are none now. */
+  take(): { readonly messages: readonly KafkaMessage[]; readonly bytes: number } {
     if (this.#failure !== undefined) throw this.#failure.error;
-    let end = Math.min(this.#messages.length, this.#head + MAX_MESSAGES);
-    if (stop !== undefined) while (end > this.#head && (this.#messages[end - 1] as KafkaMessage).offset >= stop) end--;
-    const messages = this.#messages.slice(this.#head, end);
+    const messages: KafkaMessage[] = [];
+    for (let part = this.#parts[0]; part !== undefined && messages.length < MAX_MESSAGES; part = this.#parts[0]) {
+      const before = part.bytes;
+      part.take(messages, MAX_MESSAGES, this.#limits.stop);
+      this.#bytes += part.bytes - before;
+      if (!part.empty) break;
+      this.#parts.shift();
+    }
     let bytes = 0;
     for (const message of messages) bytes += sizeOf(message);
-    this.#drop(end, bytes);
     const last = messages[messages.length - 1];
     if (last !== undefined) this.#next = last.offset + 1n;
-    if (this.#paused && this.#bytes < this.#maxBytes / 2) {
+    if (this.#paused && !this.#complete && this.#bytes < this.#limits.maxBytes / 2) {
       this.#paused = false;
       this.#control.resume();
     }
@@ -163,31 +184,11 @@ export class PartitionQueue {
   }
 
   #isEmpty(): boolean {
-    return this.#messages.length === this.#head;
-  }
-
-  /** What was taken must not stay alive, and an array is not shifted for every batch. */
-  #drop(end: number, bytes: number): void {
-    this.#bytes -= bytes;
-    if (end === this.#messages.length) {
-      this.#messages = [];
-      this.#head = 0;
-    } else if (end > 4 * MAX_MESSAGES) {
-      this.#messages = this.#messages.slice(end);
-      this.#head = 0;
-    } else {
-      this.#messages.fill(undefined as never, this.#head, end);
-      this.#head = end;
-    }
+    return this.#parts.length === 0;
   }
 
   #clear(): void {
-    this.#messages = [];
-    this.#head = 0;
+    this.#parts = [];
     this.#bytes = 0;
   }
-}
-
-function sizeOf({ key, value }: KafkaMessage): number {
-  return (key?.length ?? 0) + (value?.length ?? 0) + MESSAGE_BYTES;
 }

@@ -9,7 +9,7 @@ import {
   StreamError,
   WriteError,
 } from "@millrace/core";
-import type { KafkaBatch, KafkaConsumer, KafkaDriver, TopicOffsets, TopicPartition } from "./kafka-driver.js";
+import type { ConsumedBatch, KafkaConsumer, KafkaDriver, TopicOffsets, TopicPartition } from "./kafka-driver.js";
 import { offsetInRange } from "./offset-range.js";
 import { PartitionQueue } from "./partition-queue.js";
 import { partitionOfKey } from "./partitioner.js";
@@ -20,7 +20,7 @@ import { QueueReader } from "./source-reader.js";
 import { requireTopicCodec } from "./topic-codec.js";
 import { findTopics, PartitionNames } from "./topic-names.js";
 
-/** How long a broker may hold back an empty answer: also how long a paused consumer takes to see that it goes on. */
+/** How long a broker may hold back an empty answer. */
 const MAX_WAIT_MS = 200;
 /** How long a commit is tried again; the engine gives it a minute. */
 const COMMIT_PATIENCE_MS = 45_000;
@@ -136,7 +136,8 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
       throw classify(error);
     });
     const share = Math.max(MIN_PARTITION_BYTES, Math.floor(bufferBytes / Math.max(1, this.#held.size)));
-    const queue: PartitionQueue = new PartitionQueue(from, end, share, {
+    const limits = { maxBytes: share, stop: stopAt === "latest" ? end : undefined };
+    const queue: PartitionQueue = new PartitionQueue(from, end, limits, {
       pause: () => this.#consumer?.pause([place]),
       resume: () => this.#consumer?.resume([place]),
       seek: (offset) => this.#consumer?.seek(place, offset),
@@ -145,7 +146,7 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
     this.#queues.set(partition, queue);
     if (this.#failure !== undefined) queue.fail(this.#failure);
     this.#consumer?.seek(place, from);
-    this.#consumer?.resume([place]);
+    if (!queue.paused) this.#consumer?.resume([place]);
     const closed = (): void => {
       // A later reader of the same partition goes on.
       if (this.#queues.get(partition) !== queue) return;
@@ -156,7 +157,6 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
       queue,
       partition,
       topic: place.topic,
-      stop: stopAt === "latest" ? end : undefined,
       decode,
       closed,
     });
@@ -270,7 +270,7 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
         this.#counts.set(topic, (await this.#driver.admin.partitions(topic))?.length ?? partition + 1);
   }
 
-  #onBatch(batch: KafkaBatch): void {
+  #onBatch(batch: ConsumedBatch): void {
     this.#queues.get(this.#names.nameOf(batch))?.add(batch);
   }
 

@@ -7,8 +7,6 @@ export interface ReaderPlan<T> {
   readonly queue: PartitionQueue;
   readonly partition: string;
   readonly topic: string;
-  /** It ends before this offset. */
-  readonly stop: bigint | undefined;
   readonly decode: (message: Message) => T;
   closed(): void;
 }
@@ -25,14 +23,14 @@ export class QueueReader<T> implements SourceReader<T> {
   }
 
   async read(): Promise<SourceBatch<T> | undefined> {
-    const { queue, stop } = this.#plan;
+    const { queue } = this.#plan;
     while (!queue.closed) {
-      const { messages, bytes } = queue.take(stop);
+      const { messages, bytes } = queue.take();
       if (messages.length > 0) {
         this.#toldCaughtUp = false;
         return this.#batch(messages, bytes);
       }
-      if (stop !== undefined && queue.ended(stop)) return undefined;
+      if (queue.ended) return undefined;
       if (queue.caughtUp && !this.#toldCaughtUp) {
         this.#toldCaughtUp = true;
         return { values: [], position: String(queue.position), caughtUp: true };
