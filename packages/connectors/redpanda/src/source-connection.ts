@@ -7,10 +7,10 @@ import {
   type SourceContext,
   type SourceReader,
   StreamError,
-  WriteError,
 } from "@millrace/core";
 import type { ConsumedBatch, KafkaConsumer, KafkaDriver, TopicOffsets, TopicPartition } from "./kafka-driver.js";
 import { offsetInRange } from "./offset-range.js";
+import { OpeningOffsets } from "./opening-offsets.js";
 import { PartitionQueue } from "./partition-queue.js";
 import { partitionOfKey } from "./partitioner.js";
 import { classify } from "./redpanda-errors.js";
@@ -49,6 +49,8 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
   #listener: AssignmentListener | undefined;
   #held: ReadonlySet<string> = new Set();
   #generation = 0;
+  /** While the partitions of an assignment are opened. */
+  #opening: OpeningOffsets | undefined;
   #turn: Promise<void> = Promise.resolve();
   #failure: StreamError | undefined;
   #polledAtMs: number;
@@ -127,7 +129,7 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
 
   async open(partition: string, position: Position | undefined): Promise<SourceReader<T>> {
     const place = this.#names.placeOf(partition);
-    const offsets = await this.#offsets(place);
+    const offsets = await this.#offsets(place, this.#opening);
     const { isolation, stopAt, decode, bufferBytes = BUFFER_BYTES } = this.#options;
     const end = isolation === "read_uncommitted" ? offsets.high : offsets.stable;
     const wanted = position === undefined ? await this.#startOffset(place, offsets.low, end) : BigInt(position);
@@ -163,9 +165,8 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
   }
 
   async committed(partition: string): Promise<Position | undefined> {
-    const { topic, partition: number } = this.#names.placeOf(partition);
     try {
-      const offset = (await this.#driver.admin.committed(this.#groupId, topic)).get(number);
+      const offset = await (this.#opening ?? this.#askAnew()).committed(this.#names.placeOf(partition));
       if (offset === undefined) return undefined;
       this.#committed.set(partition, offset);
       return String(offset);
@@ -257,7 +258,12 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
     const turn = this.#turn.then(async () => {
       if (lost.length > 0) await listener.lost(lost, generation);
       await this.#countAnew(partitions);
-      await listener.assigned(gained, generation);
+      this.#opening = this.#askAnew();
+      try {
+        await listener.assigned(gained, generation);
+      } finally {
+        this.#opening = undefined;
+      }
     });
     this.#turn = turn.catch(() => {});
     return turn;
@@ -298,17 +304,16 @@ export class RedpandaSourceConnection<T> implements SourceConnection<T> {
     queue.skipTo(this.#inRange(place, queue.fetchAt, offsets));
   }
 
-  async #offsets({ topic, partition }: TopicPartition): Promise<TopicOffsets> {
-    let found: readonly TopicOffsets[];
+  async #offsets(place: TopicPartition, asked: OpeningOffsets = this.#askAnew()): Promise<TopicOffsets> {
     try {
-      found = await this.#driver.admin.offsets(topic);
+      return await asked.of(place);
     } catch (error) {
       throw classify(error);
     }
-    const offsets = found.find((one) => one.partition === partition);
-    if (offsets === undefined)
-      throw new WriteError("fatal", "E_REDPANDA_TOPIC", `topic "${topic}" has no partition ${partition}`);
-    return offsets;
+  }
+
+  #askAnew(): OpeningOffsets {
+    return new OpeningOffsets(this.#driver.admin, this.#groupId);
   }
 
   async #startOffset(place: TopicPartition, low: bigint, end: bigint): Promise<bigint> {
