@@ -26,7 +26,7 @@ export const WORKLOADS: readonly ConnectorWorkload[] = [
     server: "kafka",
     contenders: TWO,
     says: { loop: "kafkajs `eachBatch`, `JSON.parse` of each value" },
-    full: 120_000,
+    full: 300_000,
     quick: 10_000,
   },
   {
@@ -39,7 +39,7 @@ export const WORKLOADS: readonly ConnectorWorkload[] = [
       writer: "`producer.sendBatch` of 1,000, kafkajs finds the partitions",
       await: "`await producer.send` of one message",
     },
-    full: 60_000,
+    full: 100_000,
     quick: 4_000,
     fewer: { await: 500 },
   },
