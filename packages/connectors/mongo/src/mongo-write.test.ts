@@ -62,6 +62,7 @@ describe("writes", () => {
     expect(new Set([1, 1n, new Int32(1), Long.fromNumber(1)].map(target)).size).toBe(1);
     expect(target("1")).not.toBe(target(1));
     expect(target(new ObjectId("00".repeat(12)))).not.toBe(target("00".repeat(12)));
+    expect(target("\u00001")).not.toBe(target(1));
     expect(target({ a: 1n })).toBe(target({ a: 1 }));
     expect(targetOf({ kind: "model", model: { insertOne: { document: {} } } })).toBeUndefined();
   });

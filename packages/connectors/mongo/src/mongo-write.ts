@@ -22,16 +22,18 @@ export function modelOf(write: MongoWrite): AnyBulkWriteOperation {
   switch (write.kind) {
     case "insertIgnore": {
       const { _id, ...rest } = write.document;
-      return upsert({ updateOne: { filter: byId(_id), update: { $setOnInsert: rest } } });
+      return { updateOne: { filter: byId(_id), update: { $setOnInsert: rest }, upsert: true } };
     }
-    case "replace":
-      return upsert({ replaceOne: { filter: byId(write.document._id), replacement: withoutId(write.document) } });
+    case "replace": {
+      const { _id, ...rest } = write.document;
+      return { replaceOne: { filter: byId(_id), replacement: rest, upsert: true } };
+    }
     case "set":
-      return upsert({ updateOne: { filter: byId(write.id), update: { $set: write.fields } } });
+      return { updateOne: { filter: byId(write.id), update: { $set: write.fields }, upsert: true } };
     case "guarded":
       return guarded(write.document, write.version);
     case "delete":
-      return { deleteOne: { filter: byId(write.id) } } as AnyBulkWriteOperation;
+      return { deleteOne: { filter: byId(write.id) } };
     case "model":
       if ("updateMany" in write.model || "deleteMany" in write.model)
         throw new TypeError("updateMany and deleteMany can not be part of a sink: their outcome is not one value's");
@@ -51,13 +53,7 @@ function guarded(document: Document, version: string): AnyBulkWriteOperation {
     throw new TypeError(`a guarded write needs a version, and the document has no field "${version}"`);
   const newer = { $lt: [`$${version}`, { $literal: own }] };
   const update = [{ $replaceWith: { $cond: [newer, { $literal: document }, "$$ROOT"] } }];
-  return upsert({ updateOne: { filter: byId(document._id), update } });
-}
-
-function upsert(model: Readonly<Record<string, Document>>): AnyBulkWriteOperation {
-  return Object.fromEntries(
-    Object.entries(model).map(([kind, one]) => [kind, { ...one, upsert: true }]),
-  ) as unknown as AnyBulkWriteOperation;
+  return { updateOne: { filter: byId(document._id), update, upsert: true } };
 }
 
 /** By $eq, so that an id such as `{ $gt: "" }` is a strange value and not a question. Without an id all values would be one document, that of null. */
@@ -66,14 +62,15 @@ function byId(id: unknown): Document {
   return { _id: { $eq: id } };
 }
 
-function withoutId({ _id, ...rest }: Document): Document {
-  return rest;
-}
+/** Before the text of an id that is no string. */
+const OTHER = "\u0000";
 
 /** Which document a write is about, as text; undefined where only MongoDB knows. */
 export function targetOf(write: MongoWrite): string | undefined {
   if (write.kind === "model") return undefined;
   const id = write.kind === "set" || write.kind === "delete" ? write.id : write.document._id;
+  // As it is, where it can not be taken for the text of another id: its hash is known then.
+  if (typeof id === "string") return id.startsWith(OTHER) ? `${OTHER}string ${id}` : id;
   // 1, 1n and Int32(1) are one id.
-  return typeof id === "string" ? `"${id}` : BSON.EJSON.stringify(id);
+  return OTHER + BSON.EJSON.stringify(id);
 }
