@@ -8,7 +8,7 @@ import type { ConnectorReport, ConnectorTask } from "./task.js";
 /** The part of the values that a warm-up of a sink has. */
 const WARM_UP_PART = 0.25;
 /** By the clock: some servers are so slow that we would wait for them most of the time. */
-const MOST_WARM_UP_MS = 1_000;
+const MOST_WARM_UP_MS = 3_000;
 
 async function perform(task: ConnectorTask): Promise<ConnectorReport | undefined> {
   const workload = workloadOf(task.workload);

@@ -43,7 +43,7 @@ export function page(results: ConnectorResults): string {
 
 const HOW: readonly string[] = [
   "Every contender runs in a process of its own each round, the contenders of a workload taking turns; every second",
-  "round is of Millrace and the loop alone, in the other order. Before it is measured it runs with fewer values into another place until 0.4 s of CPU time, or a second, are used. **Values / CPU s** is of our",
+  "round is of Millrace and the loop alone, in the other order. Before it is measured it runs with fewer values into another place until 0.4 s of CPU time, or three seconds, are used. **Values / CPU s** is of our",
   "process with all its threads, not of the server; values / s is by the clock, with the server on the same cores. Connecting and closing are",
   "in both. Medians of all rounds; spread is the distance between the quartiles as a part of the median. Of the loop: the rate by CPU",
   "time as a part of that of the loop in the same round. Loop and Millrace use one client, the same batches, as many requests at once, and leave the same",
