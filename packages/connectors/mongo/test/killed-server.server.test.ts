@@ -8,6 +8,7 @@ import type { Document } from "mongodb";
 import { afterAll, describe, expect, it } from "vitest";
 import { parseEnv, testbed } from "../../../../testbed/command-line.js";
 import { Program } from "../../../../testbed/program.js";
+import { goOn, standStill } from "../../../../testbed/stand-still.js";
 import { mongoChanges, mongoCheckpoints, mongoSink, mongoSource } from "../src/index.js";
 import { MongoPayload } from "../src/mongo-system.js";
 import { type TestDatabase, testDatabase } from "./databases.js";
@@ -475,11 +476,11 @@ it("health answers within its time though the server stands still", async () => 
   );
   const { pid } = (await db.admin().command({ serverStatus: 1 })) as unknown as { pid: number };
   expect(await connection.health?.()).toMatchObject({ status: "up" });
-  process.kill(Number(pid), "SIGSTOP");
+  await standStill(Number(pid));
   try {
     expect(await connection.health?.()).toMatchObject({ status: "down", detail: "no answer within 2000 ms" });
   } finally {
-    process.kill(Number(pid), "SIGCONT");
+    goOn(Number(pid));
   }
   await connection.close();
   await drop();
@@ -517,11 +518,11 @@ it("holds no more than 64 MB while the server stands still in front of a million
   const program = new Program(import.meta.url, "stalled-server", [url, database, String(count)], ["--expose-gc"]);
   expect(await program.printed(/emitted [1-9]\d{4,}/), program.output).toBe(true);
   const { pid } = (await db.admin().command({ serverStatus: 1 })) as unknown as { pid: number };
-  process.kill(Number(pid), "SIGSTOP");
+  await standStill(Number(pid));
   const printed = program.output.length;
   // It is full: of the counts that are printed every 250 ms, twelve in a row are equal, and not the last.
   while (!/emitted (\d+)\n(?:emitted \1\n){11}/.test(program.output.slice(printed))) await elapsed(50);
-  process.kill(Number(pid), "SIGCONT");
+  goOn(Number(pid));
   expect(program.output).not.toContain(`emitted ${count}\n`);
   expect(await program.ended, program.output).toMatchObject({ code: 0 });
   const { emitted, grownMB } = JSON.parse(/done (.*)/.exec(program.output)?.[1] ?? "") as {

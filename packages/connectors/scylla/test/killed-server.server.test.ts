@@ -9,6 +9,7 @@ import { sinkChecks, sourceChecks, testContext, testSink } from "@millrace/core/
 import { afterAll, expect, it } from "vitest";
 import { parseEnv, testbed } from "../../../../testbed/command-line.js";
 import { Program } from "../../../../testbed/program.js";
+import { goOn, standStill } from "../../../../testbed/stand-still.js";
 import { scyllaConditional, scyllaLookup, scyllaSink, scyllaSource } from "../src/index.js";
 import { freshTable, KEYSPACE, rawClient, rowsOf } from "./tables.js";
 
@@ -58,9 +59,9 @@ async function killAndRestart(): Promise<void> {
   await own("up");
 }
 
-async function signal(name: "SIGSTOP" | "SIGCONT"): Promise<void> {
+async function serverPid(): Promise<number> {
   const { pid } = JSON.parse(await readFile(join(folder, "cassandra.pid"), "utf8")) as { pid: number };
-  process.kill(pid, name);
+  return pid;
 }
 
 /** After a restart the client of the tests is not back at once. */
@@ -206,12 +207,12 @@ it("a server that does not answer leaves writes unknown, and they are written on
   const writer = await connection.open({ topology: "t", partitions: ["0"], lease: 1 }, undefined);
   const call = { signal: new AbortController().signal, attempt: 1, ids: [], keys: [], times: [], origins: [] };
   expect(await writer.write([1], call)).toEqual(["written"]);
-  await signal("SIGSTOP");
+  await standStill(await serverPid());
   try {
     expect(await writer.write([2], call)).toMatchObject([{ class: "unknown-outcome", code: "E_SCYLLA_TIMEOUT" }]);
     expect(await connection.health?.()).toMatchObject({ status: "down" });
   } finally {
-    await signal("SIGCONT");
+    goOn(await serverPid());
   }
   expect(await retried(async () => (await writer.write([2], call)) ?? [])).toEqual(["written"]);
   await connection.close();
@@ -268,11 +269,11 @@ it("holds no more than 40 MB while the server, or a sink behind a scan, stalls i
   const program = new Program(import.meta.url, "million", args, ["--expose-gc"]);
   expect(await program.printed(/emitted 100000\n/), program.output).toBe(true);
   const emitted = (): number => Math.max(...[...program.output.matchAll(/emitted (\d+)\n/g)].map(([, n]) => Number(n)));
-  await signal("SIGSTOP");
+  await standStill(await serverPid());
   const before = emitted();
   await elapsed(2_000);
   const whileStopped = emitted() - before;
-  await signal("SIGCONT");
+  goOn(await serverPid());
   expect(whileStopped).toBeLessThanOrEqual(50_000);
   expect(await program.ended, program.output).toMatchObject({ code: 0 });
   const report = JSON.parse(program.output.slice(program.output.lastIndexOf("{"))) as Record<string, number>;
