@@ -117,6 +117,8 @@ num.network.threads=2
 num.io.threads=4
 background.threads=2
 log.segment.bytes=67108864
+# Suites write messages of years ago, which a broker with a retention would delete within five minutes.
+log.retention.hours=-1
 `;
 }
 
