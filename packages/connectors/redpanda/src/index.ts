@@ -20,6 +20,7 @@ export type {
   KafkaProducer,
   KafkaTransactionalProducer,
   OutgoingMessage,
+  PackedMessages,
   ProducerOptions,
   TopicOffsets,
   TopicPartition,

@@ -93,7 +93,8 @@ export function outgoing(
   headers: Record<string, Buffer>;
   timestamp?: string;
 } {
-  const own: Record<string, Buffer> = {};
+  // Without a prototype also a header called __proto__ is one.
+  const own: Record<string, Buffer> = Object.create(null);
   for (const name in headers) own[name] = view(headers[name] as Uint8Array);
   return {
     partition,

@@ -1,4 +1,4 @@
-import { CompressionTypes, type Kafka, type Message, type Producer } from "kafkajs";
+import { CompressionTypes, type Kafka, type Producer } from "kafkajs";
 import type {
   Compression,
   KafkaProducer,
@@ -9,7 +9,7 @@ import type {
   TransactionalOptions,
   TransactionalSend,
 } from "./kafka-driver.js";
-import { SortedMessages } from "./kafkajs-produce-requests.js";
+import { outgoing } from "./kafkajs-messages.js";
 
 /** Retries inside the client are few: the engine has its own, and a client that retries for minutes hides what is wrong. */
 const CLIENT_RETRIES = 3;
@@ -53,7 +53,7 @@ export class KafkajsProducer implements KafkaProducer {
         acks: -1,
         timeout: timeoutMs,
         compression: COMPRESSION[compression],
-        messages: sorted(partition, messages),
+        messages: messages.map((message) => outgoing(message, partition)),
       });
     } catch (error) {
       // It takes its sequence number back: the next messages, if they are others, would pass for repetitions of these and be dropped.
@@ -130,7 +130,7 @@ export class KafkajsTransactionalProducer implements KafkaTransactionalProducer 
         topic: target.topic,
         acks: -1,
         compression: COMPRESSION[compression],
-        messages: sorted(target.partition, messages),
+        messages: messages.map((message) => outgoing(message, target.partition)),
       });
     await transaction.commit();
   }
@@ -138,8 +138,4 @@ export class KafkajsTransactionalProducer implements KafkaTransactionalProducer 
   close(): Promise<void> {
     return this.#producer.disconnect();
   }
-}
-
-function sorted(partition: number, messages: readonly OutgoingMessage[]): Message[] {
-  return new SortedMessages(partition, messages) as unknown as Message[];
 }

@@ -1,9 +1,7 @@
 import type { Kafka } from "kafkajs";
 import { packedFetch } from "./kafkajs-fetch-answers.js";
-import { packedProduce } from "./kafkajs-produce-requests.js";
 import type { MakeProtocol } from "./kafkajs-protocol.js";
 
-const PRODUCE = 0;
 const FETCH = 1;
 
 /** A connection to a broker, which looks its requests up by what the broker can do. */
@@ -18,8 +16,8 @@ interface BrokerFinder {
 const packed = new WeakSet<LookupBroker["lookupRequest"]>();
 
 /**
- * Messages are read and written by our own code wherever this client does it: kafkajs makes several objects and buffers for each, which outlive the young
- * generation together, since it does so for all of an answer or a request at once. That costs more than all else that is done with a message.
+ * Answers to fetches are taken apart by {@link packedFetch} wherever this client fetches: kafkajs makes several objects and buffers for each message,
+ * which outlive the young generation together, since it does so for all of an answer at once. That costs more than all else that is done with one.
  */
 export function packMessages(kafka: Kafka): void {
   const name = Object.getOwnPropertySymbols(kafka).find(({ description }) => description?.endsWith(":createCluster"));
@@ -43,7 +41,7 @@ function packRequests(broker: LookupBroker): void {
   if (packed.has(lookup)) return;
   broker.lookupRequest = (apiKey, definition) => {
     const make = lookup(apiKey, definition);
-    return apiKey === FETCH ? packedFetch(make) : apiKey === PRODUCE ? packedProduce(make) : make;
+    return apiKey === FETCH ? packedFetch(make) : make;
   };
   packed.add(broker.lookupRequest);
 }

@@ -84,7 +84,8 @@ export class MessageMaker<T> {
     const origin = idHeader === false ? undefined : context.origins[place];
     let all = NO_HEADERS;
     if (origin !== undefined || headers !== undefined) {
-      const own: Record<string, Uint8Array> = {};
+      // Without a prototype also a header called __proto__ is one.
+      const own: Record<string, Uint8Array> = Object.create(null);
       if (idHeader !== false && origin !== undefined) own[idHeader] = Buffer.from(originId(origin));
       for (const name in headers) own[name] = bytesOf(headers[name] as Uint8Array | string);
       all = own;

@@ -1,11 +1,11 @@
 /**
- * The record batches of Kafka's log format 2, as a broker answers a fetch and a producer writes them.
+ * The record batches of Kafka's log format 2, as a broker answers a fetch with them.
  *
  * Source: https://kafka.apache.org/documentation/#recordbatch
  */
 
 /** Where the fields of a batch are. */
-export const LAYOUT = {
+const LAYOUT = {
   length: 8,
   leaderEpoch: 12,
   magic: 16,
@@ -21,9 +21,9 @@ export const LAYOUT = {
   records: 61,
 } as const;
 /** The length in a batch counts what comes behind itself. */
-export const LENGTH_COUNTS_FROM = 12;
-export const FORMAT = 2;
-export const TRANSACTIONAL_BIT = 0x10;
+const LENGTH_COUNTS_FROM = 12;
+const FORMAT = 2;
+const TRANSACTIONAL_BIT = 0x10;
 const CODEC_BITS = 0x07;
 const APPEND_TIME_BIT = 0x08;
 const CONTROL_BIT = 0x20;

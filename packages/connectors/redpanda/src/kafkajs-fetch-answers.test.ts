@@ -1,17 +1,15 @@
 import { createRequire } from "node:module";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { batchBytes } from "../test/kafkajs-batches.js";
 import type { KafkaMessage, OutgoingMessage } from "./kafka-driver.js";
 import { type PackedAnswer, packedFetch } from "./kafkajs-fetch-answers.js";
 import { RawBatch } from "./kafkajs-internals.js";
 import { batchOf, packedBatchOf } from "./kafkajs-messages.js";
-import { packedProduce, SortedMessages } from "./kafkajs-produce-requests.js";
 import type { MakeProtocol, RawProtocol } from "./kafkajs-protocol.js";
-import { writeRecordBatch } from "./record-batch-writer.js";
 
 const require = createRequire(import.meta.url);
 const { protocol: fetchOf } = require("kafkajs/src/protocol/requests/fetch") as Protocols;
-const { protocol: produceOf } = require("kafkajs/src/protocol/requests/produce") as Protocols;
 const MessageSet = require("kafkajs/src/protocol/messageSet") as (set: object) => { readonly buffer: Buffer };
 interface Protocols {
   protocol(options: { readonly version: number }): MakeProtocol;
@@ -58,20 +56,8 @@ function answerOf(sets: readonly Buffer[], aborted: readonly (readonly [number, 
   ]);
 }
 
-async function setOf(firstOffset: number, list: readonly OutgoingMessage[], transactional = false): Promise<Buffer> {
-  const producerId = transactional ? 5n : -1n;
-  const batch = await writeRecordBatch(list, {
-    now: 1_000,
-    producerId,
-    producerEpoch: 0,
-    firstSequence: 0,
-    transactional,
-    codec: 0,
-    compress: async (bytes) => bytes,
-  });
-  batch.writeBigInt64BE(BigInt(firstOffset));
-  return batch;
-}
+const setOf = (firstOffset: number, list: readonly OutgoingMessage[], transactional = false): Promise<Buffer> =>
+  batchBytes(list, { firstOffset, transactional, producerId: transactional ? 5 : -1 });
 
 async function decode({ response }: RawProtocol, answer: Buffer): Promise<Answer> {
   return (await response.parse(await response.decode(answer))) as Answer;
@@ -159,38 +145,5 @@ describe("an answer to a fetch", () => {
     messages.take(taken, 1, undefined);
     expect(taken.map(({ value }) => Buffer.from(value as Uint8Array).toString())).toEqual(["v"]);
     expect(messages.empty).toBe(true);
-  });
-});
-
-describe("a request to write", () => {
-  const requestOf = (messages: unknown): object => ({
-    acks: -1,
-    timeout: 1_000,
-    compression: 0,
-    transactionalId: null,
-    producerId: -1,
-    producerEpoch: 0,
-    topicData: [{ topic: "t", partitions: [{ partition: 3, firstSequence: 0, messages }] }],
-  });
-  const list = outgoingOf([
-    { key: Buffer.from("k"), value: Buffer.from("v") },
-    { key: null, value: null },
-  ]);
-  const theirs = list.map(({ timestamp, ...rest }) => ({ ...rest, timestamp: String(timestamp) }));
-  const encoded = async ({ request }: RawProtocol): Promise<Buffer> =>
-    Buffer.from(((await request.encode()) as { buffer: Buffer }).buffer);
-
-  it("is what kafkajs makes of the same messages, in each version", async () => {
-    for (const version of [2, 3, 7]) {
-      const make = produceOf({ version });
-      const ours = await encoded(packedProduce(make)(requestOf(new SortedMessages(3, list))));
-      expect(ours).toEqual(await encoded(make(requestOf(theirs))));
-    }
-  });
-
-  it("tells kafkajs how many messages it is of, and for which partition", () => {
-    const messages = new SortedMessages(3, list);
-    expect(messages.length).toBe(2);
-    expect(messages.reduce()).toEqual({ 3: messages });
   });
 });
