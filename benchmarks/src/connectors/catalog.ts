@@ -75,7 +75,7 @@ export const WORKLOADS: readonly ConnectorWorkload[] = [
       loop: "the same pages by `queryApi.iterateLines`, rows by `split`",
       writer: "the same pages by `queryApi.iterateRows`",
     },
-    full: 40_000,
+    full: 200_000,
     quick: 4_000,
   },
   {
@@ -88,7 +88,7 @@ export const WORKLOADS: readonly ConnectorWorkload[] = [
       writer: "the client's `WriteApi` with batches of 5,000, `flush()`",
       await: "`await transport.request` of one line",
     },
-    full: 100_000,
+    full: 300_000,
     quick: 10_000,
     fewer: { await: 500 },
   },
@@ -101,7 +101,7 @@ export const WORKLOADS: readonly ConnectorWorkload[] = [
       loop: "line protocol by a template, `transport.request` of 5,000",
       writer: "the client's `WriteApi` with batches of 5,000, `flush()`",
     },
-    full: 100_000,
+    full: 300_000,
     quick: 10_000,
   },
   {
