@@ -62,7 +62,7 @@ export const WORKLOADS: readonly ConnectorWorkload[] = [
       writer: "`initializeUnorderedBulkOp()`, 1,000 a time",
       await: "`await collection.updateOne` each",
     },
-    full: 6_000,
+    full: 12_000,
     quick: 500,
     fewer: { await: 100 },
   },
