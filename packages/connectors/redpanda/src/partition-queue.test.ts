@@ -87,6 +87,15 @@ describe("PartitionQueue", () => {
     expect(queue.ended).toBe(true);
   });
 
+  it("ends at the stop though only a mark is before it and messages behind it have come with the rest", () => {
+    const { queue } = queueOf({ stop: 3n });
+    queue.add(batch(0, [0, 1, 3, 4]));
+    expect(offsetsOf(queue)).toEqual([0, 1]);
+    expect(offsetsOf(queue)).toEqual([]);
+    expect(queue.ended).toBe(true);
+    expect(queue.position).toBe(3n);
+  });
+
   it("gives nothing from the stop on, and is not fetched any more once that is reached", () => {
     const { queue, asked } = queueOf({ stop: 2n });
     expect(queue.paused).toBe(false);

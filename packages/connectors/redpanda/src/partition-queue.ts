@@ -157,10 +157,11 @@ export class PartitionQueue {
   /** The next messages, before the stop; none where there are none now. */
   take(): { readonly messages: readonly KafkaMessage[]; readonly bytes: number } {
     if (this.#failure !== undefined) throw this.#failure.error;
+    const limits = this.#limits;
     const messages: KafkaMessage[] = [];
     for (let part = this.#parts[0]; part !== undefined && messages.length < MAX_MESSAGES; part = this.#parts[0]) {
       const before = part.bytes;
-      part.take(messages, MAX_MESSAGES, this.#limits.stop);
+      part.take(messages, MAX_MESSAGES, limits.stop);
       this.#bytes += part.bytes - before;
       if (!part.empty) break;
       this.#parts.shift();
@@ -169,7 +170,9 @@ export class PartitionQueue {
     for (const message of messages) bytes += sizeOf(message);
     const last = messages[messages.length - 1];
     if (last !== undefined) this.#next = last.offset + 1n;
-    if (this.#paused && !this.#complete && this.#bytes < this.#limits.maxBytes / 2) {
+    // What is left comes behind the stop, though there may be marks or gaps before that.
+    if (limits.stop !== undefined && !this.#isEmpty() && messages.length < MAX_MESSAGES) this.#next = limits.stop;
+    if (this.#paused && !this.#complete && this.#bytes < limits.maxBytes / 2) {
       this.#paused = false;
       this.#control.resume();
     }
