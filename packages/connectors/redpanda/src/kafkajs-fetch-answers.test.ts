@@ -3,10 +3,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { batchBytes } from "../test/kafkajs-batches.js";
 import type { KafkaMessage, OutgoingMessage } from "./kafka-driver.js";
-import { type PackedAnswer, packedFetch } from "./kafkajs-fetch-answers.js";
+import { type MakeProtocol, type PackedAnswer, packedFetch, type RawProtocol } from "./kafkajs-fetch-answers.js";
 import { RawBatch } from "./kafkajs-internals.js";
 import { batchOf, packedBatchOf } from "./kafkajs-messages.js";
-import type { MakeProtocol, RawProtocol } from "./kafkajs-protocol.js";
 
 const require = createRequire(import.meta.url);
 const { protocol: fetchOf } = require("kafkajs/src/protocol/requests/fetch") as Protocols;

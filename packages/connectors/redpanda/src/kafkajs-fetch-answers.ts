@@ -1,5 +1,4 @@
 import { createRequire } from "node:module";
-import type { MakeProtocol } from "./kafkajs-protocol.js";
 import { type AbortedTransaction, type RecordBatch, recordBatches, visibleBatches } from "./record-batches.js";
 
 /** The version of kafkajs is pinned: what is not in its types is read here. */
@@ -21,6 +20,15 @@ const Decoder = require("kafkajs/src/protocol/decoder") as new (
   readBytes(): Buffer | null;
 };
 type RawDecoder = InstanceType<typeof Decoder>;
+
+/** A request of kafkajs's, and how its answer is read. */
+export interface RawProtocol {
+  readonly request: { readonly apiVersion: number };
+  readonly response: { decode(answer: Buffer): Promise<object>; parse(data: object): Promise<object> };
+}
+
+/** A request of some version of what it is given. */
+export type MakeProtocol = (request: object) => RawProtocol;
 
 /** All that a partition's part of an answer holds, in the place of the last message of it: kafkajs asks for what is behind that one. */
 export class PackedAnswer {

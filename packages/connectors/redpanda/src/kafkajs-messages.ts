@@ -2,20 +2,30 @@ import { copyBytes } from "./byte-copies.js";
 import type { ConsumedBatch, KafkaBatch, KafkaMessage, OutgoingMessage } from "./kafka-driver.js";
 import { PackedAnswer } from "./kafkajs-fetch-answers.js";
 import type { RawBatch, RawMessage } from "./kafkajs-internals.js";
+import { type MessageHeaders, NO_HEADERS, putHeader } from "./message-headers.js";
 import { PackedRecords } from "./packed-messages.js";
 import type { RecordBatch } from "./record-batches.js";
 
 /** An answer of kafkajs as ours, its bytes copied. */
 export function batchOf(raw: RawBatch, quiet: boolean): KafkaBatch {
-  const { messages, ...rest } = packedBatchOf(raw, quiet);
-  if (!("take" in messages)) return { ...rest, messages };
-  const made: KafkaMessage[] = [];
-  messages.take(made, Number.POSITIVE_INFINITY, undefined);
-  return { ...rest, messages: made };
+  const head = headOf(raw, quiet);
+  const packed = packedIn(raw);
+  if (packed === undefined) return { ...head, messages: madeMessages(raw) };
+  const messages: KafkaMessage[] = [];
+  new PackedRecords(packed.batches, head.fetchedFrom).take(messages, Number.POSITIVE_INFINITY, undefined);
+  return { ...head, messages };
 }
 
 /** The same, its messages made when they are taken. */
 export function packedBatchOf(raw: RawBatch, quiet: boolean): ConsumedBatch {
+  const head = headOf(raw, quiet);
+  const packed = packedIn(raw);
+  const messages =
+    packed === undefined ? madeMessages(raw) : new PackedRecords(apart(packed.batches), head.fetchedFrom);
+  return { ...head, messages };
+}
+
+function headOf(raw: RawBatch, quiet: boolean): Omit<KafkaBatch, "messages"> {
   const { topic, partition, fetchedOffset, highWatermark, rawMessages } = raw;
   const fetchedFrom = BigInt(fetchedOffset);
   return {
@@ -26,13 +36,14 @@ export function packedBatchOf(raw: RawBatch, quiet: boolean): ConsumedBatch {
     nextOffset: rawMessages.length === 0 ? fetchedFrom : BigInt(raw.lastOffset()) + 1n,
     highWatermark: BigInt(highWatermark),
     quiet,
-    messages: messagesOf(raw, fetchedFrom),
   };
 }
 
-function messagesOf({ messages, rawMessages }: RawBatch, from: bigint): ConsumedBatch["messages"] {
-  const [first] = rawMessages;
-  if (first instanceof PackedAnswer) return new PackedRecords(apart(first.batches), from);
+function packedIn({ rawMessages: [first] }: RawBatch): PackedAnswer | undefined {
+  return first instanceof PackedAnswer ? first : undefined;
+}
+
+function madeMessages({ messages }: RawBatch): KafkaMessage[] {
   return (messages as readonly RawMessage[]).map(messageOf);
 }
 
@@ -65,9 +76,7 @@ function copy(bytes: Buffer | null | undefined): Uint8Array | undefined {
   return bytes === null || bytes === undefined ? undefined : copyBytes(bytes);
 }
 
-const NO_HEADERS: Readonly<Record<string, Uint8Array>> = Object.freeze({});
-
-function headersOf(headers: RawMessage["headers"]): Readonly<Record<string, Uint8Array>> {
+function headersOf(headers: RawMessage["headers"]): MessageHeaders {
   let out: Record<string, Uint8Array> | undefined;
   for (const name in headers) {
     const value = headers[name];
@@ -77,7 +86,7 @@ function headersOf(headers: RawMessage["headers"]): Readonly<Record<string, Uint
       : (value as Buffer | string | undefined);
     if (last === undefined || last === null) continue;
     out ??= {};
-    out[name] = typeof last === "string" ? new TextEncoder().encode(last) : copyBytes(last);
+    putHeader(out, name, typeof last === "string" ? new TextEncoder().encode(last) : copyBytes(last));
   }
   return out ?? NO_HEADERS;
 }
@@ -93,9 +102,8 @@ export function outgoing(
   headers: Record<string, Buffer>;
   timestamp?: string;
 } {
-  // Without a prototype also a header called __proto__ is one.
-  const own: Record<string, Buffer> = Object.create(null);
-  for (const name in headers) own[name] = view(headers[name] as Uint8Array);
+  const own: Record<string, Buffer> = {};
+  for (const name in headers) putHeader(own, name, view(headers[name] as Uint8Array));
   return {
     partition,
     key: key === null ? null : view(key),

@@ -1,6 +1,5 @@
 import type { Kafka } from "kafkajs";
-import { packedFetch } from "./kafkajs-fetch-answers.js";
-import type { MakeProtocol } from "./kafkajs-protocol.js";
+import { type MakeProtocol, packedFetch } from "./kafkajs-fetch-answers.js";
 
 const FETCH = 1;
 

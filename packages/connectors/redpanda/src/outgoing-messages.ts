@@ -1,5 +1,6 @@
 import { messageOf, type OutMessage, originId, type WriteContext, type WriteOutcome } from "@millrace/core";
 import type { OutgoingMessage } from "./kafka-driver.js";
+import { NO_HEADERS, putHeader } from "./message-headers.js";
 import { partitionOfKey } from "./partitioner.js";
 
 /** What it takes to make messages of values. */
@@ -27,7 +28,6 @@ const LEAST_BYTES = 61 + 7;
 /** The most that the fields of a record cost. */
 const RECORD_BYTES = 32;
 const HEADER_BYTES = 10;
-const NO_HEADERS: Readonly<Record<string, Uint8Array>> = Object.freeze({});
 
 /** Makes the messages of a batch, by partition and in pieces the broker takes; what can not be a message is poison in `outcomes`. */
 export class MessageMaker<T> {
@@ -84,10 +84,9 @@ export class MessageMaker<T> {
     const origin = idHeader === false ? undefined : context.origins[place];
     let all = NO_HEADERS;
     if (origin !== undefined || headers !== undefined) {
-      // Without a prototype also a header called __proto__ is one.
-      const own: Record<string, Uint8Array> = Object.create(null);
-      if (idHeader !== false && origin !== undefined) own[idHeader] = Buffer.from(originId(origin));
-      for (const name in headers) own[name] = bytesOf(headers[name] as Uint8Array | string);
+      const own: Record<string, Uint8Array> = {};
+      if (idHeader !== false && origin !== undefined) putHeader(own, idHeader, Buffer.from(originId(origin)));
+      for (const name in headers) putHeader(own, name, bytesOf(headers[name] as Uint8Array | string));
       all = own;
     }
     const time = timestamp ?? context.times[place];

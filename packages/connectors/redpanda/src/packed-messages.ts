@@ -1,8 +1,8 @@
 import { copyBytes } from "./byte-copies.js";
 import type { KafkaMessage, PackedMessages } from "./kafka-driver.js";
+import { type MessageHeaders, NO_HEADERS, putHeader } from "./message-headers.js";
 import { type RecordBatch, RecordCursor } from "./record-batches.js";
 
-const NO_HEADERS: Readonly<Record<string, Uint8Array>> = Object.freeze({});
 const decoder = new TextDecoder();
 
 /** Messages as bytes of record batches, in order. What is taken are copies, so that a value which is kept keeps nothing else. */
@@ -63,7 +63,7 @@ export class PackedRecords implements PackedMessages {
   }
 
   /** A header may stand several times: the last one counts, as in most clients' maps. */
-  #headers(): Readonly<Record<string, Uint8Array>> {
+  #headers(): MessageHeaders {
     const cursor = this.#cursor;
     const count = cursor.varint();
     if (count <= 0) return NO_HEADERS;
@@ -73,7 +73,7 @@ export class PackedRecords implements PackedMessages {
       const name = decoder.decode(cursor.bytes.subarray(cursor.at, cursor.at + length));
       cursor.at += length;
       const value = this.#copy();
-      if (value !== undefined) put(headers, name, value);
+      if (value !== undefined) putHeader(headers, name, value);
     }
     return headers;
   }
@@ -95,11 +95,4 @@ export class PackedRecords implements PackedMessages {
     this.#left = this.#batch.count;
     this.#cursor.begin();
   }
-}
-
-/** Also under a name that objects have a meaning of their own for. */
-function put(headers: Record<string, Uint8Array>, name: string, value: Uint8Array): void {
-  if (name === "__proto__")
-    Object.defineProperty(headers, name, { value, enumerable: true, configurable: true, writable: true });
-  else headers[name] = value;
 }

@@ -1,6 +1,7 @@
 import type { ClusterMetadata, Consumer } from "@platformatic/kafka";
 import { copyBytes } from "../byte-copies.js";
 import type { KafkaBatch, KafkaMessage, TopicPartition } from "../kafka-driver.js";
+import { type MessageHeaders, NO_HEADERS, putHeader } from "../message-headers.js";
 
 /** A partition to fetch from, and where. */
 export interface FetchPlace extends TopicPartition {
@@ -27,7 +28,6 @@ const MAX_PARTITION_BYTES = 1024 * 1024;
 const IS_TRANSACTIONAL = 0b1_0000;
 const IS_CONTROL = 0b10_0000;
 const LOG_APPEND_TIME = 0b1000;
-const NO_HEADERS: Readonly<Record<string, Uint8Array>> = Object.freeze({});
 const decoder = new TextDecoder();
 
 function fetchOne(consumer: Consumer, options: Parameters<Consumer["fetch"]>[0]) {
@@ -149,12 +149,10 @@ function copy(bytes: Buffer | null): Uint8Array | undefined {
   return bytes === null || bytes === undefined ? undefined : copyBytes(bytes);
 }
 
-function headersOf(
-  headers: readonly (readonly [Buffer | null, Buffer | null])[],
-): Readonly<Record<string, Uint8Array>> {
+function headersOf(headers: readonly (readonly [Buffer | null, Buffer | null])[]): MessageHeaders {
   if (headers.length === 0) return NO_HEADERS;
   const own: Record<string, Uint8Array> = {};
   for (const [name, value] of headers)
-    if (name !== null && value !== null) own[decoder.decode(name)] = copyBytes(value);
+    if (name !== null && value !== null) putHeader(own, decoder.decode(name), copyBytes(value));
   return own;
 }
