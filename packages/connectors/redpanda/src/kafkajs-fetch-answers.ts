@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
-import { type AbortedTransaction, type RecordBatch, recordBatches, visibleBatches } from "./record-batches.js";
+import type { AbortedTransaction } from "./aborted-transactions.js";
+import { type RecordBatch, recordBatches, visibleBatches } from "./record-batches.js";
 
 /** The version of kafkajs is pinned: what is not in its types is read here. */
 const require = createRequire(import.meta.url);

@@ -1,3 +1,5 @@
+import { type AbortedTransaction, AbortedTransactions } from "./aborted-transactions.js";
+
 /**
  * The record batches of Kafka's log format 2, as a broker answers a fetch with them.
  *
@@ -7,16 +9,12 @@
 /** Where the fields of a batch are. */
 const LAYOUT = {
   length: 8,
-  leaderEpoch: 12,
   magic: 16,
-  crc: 17,
   attributes: 21,
   lastDelta: 23,
   firstTime: 27,
   lastTime: 35,
   producerId: 43,
-  producerEpoch: 51,
-  firstSequence: 53,
   count: 57,
   records: 61,
 } as const;
@@ -27,7 +25,6 @@ const TRANSACTIONAL_BIT = 0x10;
 const CODEC_BITS = 0x07;
 const APPEND_TIME_BIT = 0x08;
 const CONTROL_BIT = 0x20;
-const ABORT = 0;
 
 /** A batch whose records are still bytes. */
 export interface RecordBatch {
@@ -44,12 +41,6 @@ export interface RecordBatch {
   readonly codec: number;
   readonly count: number;
   readonly records: Buffer;
-}
-
-/** A transaction that was given up: who wrote it, and its first offset. */
-export interface AbortedTransaction {
-  readonly producerId: bigint;
-  readonly firstOffset: bigint;
 }
 
 /** The batches in a part of an answer, without one that is cut off at its end. Undefined: they are of an older format. */
@@ -87,29 +78,8 @@ export function visibleBatches(
   batches: readonly RecordBatch[],
   aborted: readonly AbortedTransaction[],
 ): readonly RecordBatch[] {
-  const waiting = [...aborted].sort((left, right) => (left.firstOffset < right.firstOffset ? -1 : 1));
-  const open = new Set<bigint>();
-  let next = 0;
-  return batches.filter((batch) => {
-    for (
-      let first = waiting[next];
-      first !== undefined && first.firstOffset <= batch.lastOffset;
-      first = waiting[++next]
-    )
-      open.add(first.producerId);
-    if (batch.control) {
-      if (isAbort(batch)) open.delete(batch.producerId);
-      return false;
-    }
-    return batch.count > 0 && !(batch.transactional && open.has(batch.producerId));
-  });
-}
-
-/** The key of a mark is its version and its kind, of two bytes each. */
-function isAbort({ records }: RecordBatch): boolean {
-  const cursor = new RecordCursor(records);
-  cursor.begin();
-  return cursor.varint() === 4 && records.readInt16BE(cursor.at + 2) === ABORT;
+  const transactions = new AbortedTransactions(aborted);
+  return batches.filter((batch) => !transactions.hides(batch) && batch.count > 0);
 }
 
 /** Reads one record after the other. */

@@ -1,4 +1,5 @@
 import type { ClusterMetadata, Consumer } from "@platformatic/kafka";
+import { AbortedTransactions } from "../aborted-transactions.js";
 import { copyBytes } from "../byte-copies.js";
 import type { KafkaBatch, KafkaMessage, TopicPartition } from "../kafka-driver.js";
 import { type MessageHeaders, NO_HEADERS, putHeader } from "../message-headers.js";
@@ -19,7 +20,6 @@ export interface FetchLimits {
 type FetchRequestTopic = Parameters<Consumer["fetch"]>[0]["topics"][number];
 type FetchResponse = Awaited<ReturnType<typeof fetchOne>>;
 type ResponsePartition = FetchResponse["responses"][number]["partitions"][number];
-type Records = NonNullable<ResponsePartition["records"]>[number];
 
 const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
@@ -103,45 +103,27 @@ function batchOf(
 ): KafkaBatch {
   const messages: KafkaMessage[] = [];
   let nextOffset = offset;
-  for (const records of settled(answer, isolation)) {
-    const end = records.firstOffset + BigInt(records.lastOffsetDelta) + 1n;
-    if (end > nextOffset) nextOffset = end;
-    if (records.skipped) continue;
+  // The client knows only the last aborted transaction of each producer, and hands out one whose mark is not in the same answer.
+  const aborted = isolation === "read_committed" ? (answer.abortedTransactions ?? []) : [];
+  const transactions = new AbortedTransactions(aborted);
+  for (const records of answer.records ?? []) {
+    const { attributes, producerId } = records;
+    const lastOffset = records.firstOffset + BigInt(records.lastOffsetDelta);
+    if (lastOffset >= nextOffset) nextOffset = lastOffset + 1n;
+    const transactional = (attributes & IS_TRANSACTIONAL) !== 0;
+    const control = (attributes & IS_CONTROL) !== 0;
+    if (transactions.hides({ lastOffset, producerId, transactional, control })) continue;
     for (const { key, value, headers, timestampDelta, offsetDelta } of records.records) {
       const at = records.firstOffset + BigInt(offsetDelta);
       // A batch is given whole, also where it is asked for from its middle on.
       if (at < offset) continue;
       const timestamp = Number(
-        (records.attributes & LOG_APPEND_TIME) === 0 ? records.firstTimestamp + timestampDelta : records.maxTimestamp,
+        (attributes & LOG_APPEND_TIME) === 0 ? records.firstTimestamp + timestampDelta : records.maxTimestamp,
       );
       messages.push({ key: copy(key), value: copy(value), headers: headersOf(headers), timestamp, offset: at });
     }
   }
   return { topic, partition, messages, fetchedFrom: offset, nextOffset, highWatermark: answer.highWatermark, quiet };
-}
-
-/**
- * Which batches are marks or of aborted transactions. The client knows only the last aborted transaction of each producer, and hands out one whose mark is not in
- * the same answer.
- */
-function* settled(
-  { records = [], abortedTransactions }: ResponsePartition,
-  isolation: FetchLimits["isolation"],
-): Generator<Records & { readonly skipped: boolean }> {
-  const waiting =
-    isolation === "read_committed"
-      ? [...(abortedTransactions ?? [])].sort((left, right) => (left.firstOffset < right.firstOffset ? -1 : 1))
-      : [];
-  const aborted = new Set<bigint>();
-  for (const batch of records) {
-    const last = batch.firstOffset + BigInt(batch.lastOffsetDelta);
-    while (waiting[0] !== undefined && waiting[0].firstOffset <= last)
-      aborted.add((waiting.shift() as (typeof waiting)[number]).producerId);
-    const control = (batch.attributes & IS_CONTROL) !== 0;
-    if (control) aborted.delete(batch.producerId);
-    const skipped = control || ((batch.attributes & IS_TRANSACTIONAL) !== 0 && aborted.has(batch.producerId));
-    yield Object.assign(batch, { skipped });
-  }
 }
 
 /** The client gives slices of the whole answer. */
