@@ -13,6 +13,7 @@ import {
 import type { InfluxConnection } from "./influx-connection.js";
 import { InfluxRequests } from "./influx-requests.js";
 import { encodePoint, type Point, subMillisecond } from "./line-protocol.js";
+import { LineText } from "./line-text.js";
 import { TimeSpread } from "./time-spread.js";
 
 /** Options of {@link influxSink}. */
@@ -68,6 +69,9 @@ export function influxSink<T>(options: InfluxSinkOptions<T>): Sink<T> {
   };
 }
 
+/** Where lines go. */
+type Lines = Pick<LineText, "add">;
+
 /** It holds no values between two writes, so all tasks of a connection share it. */
 class InfluxWriter<T> implements SinkWriter<T> {
   readonly #requests: InfluxRequests;
@@ -84,7 +88,7 @@ class InfluxWriter<T> implements SinkWriter<T> {
   /** A write of nothing is answered by the same rules as one of points: bad credentials and a missing bucket show at once. */
   async check(signal: AbortSignal): Promise<void> {
     try {
-      await this.#post([], signal);
+      await this.#post("", signal);
     } catch (error) {
       // It is there, and has no time just now, or wants to have points.
       if (!(error instanceof WriteError && (error.class === "throttled" || error.class === "poison"))) throw error;
@@ -92,24 +96,32 @@ class InfluxWriter<T> implements SinkWriter<T> {
   }
 
   async write(values: readonly T[], context: WriteContext): Promise<void | readonly WriteOutcome[]> {
-    const lines: string[] = [];
+    const lines = new LineText();
     const refused = new Map<number, WriteError>();
     let writing = 0;
+    let last = 0;
     for (let i = 0; i < values.length; i++) {
-      const before = lines.length;
+      const before = lines.count;
       const error = this.#encode(values[i] as T, i, context, lines);
       if (error !== undefined) refused.set(i, error);
-      if (lines.length > before) writing++;
+      if (lines.count === before) continue;
+      writing++;
+      last = i;
     }
-    if (writing === 1) await this.#writeNaming(lines, context.signal);
-    else if (writing > 1) await this.#post(lines, context.signal);
+    try {
+      if (writing > 0) await this.#post(lines.text, context.signal);
+    } catch (error) {
+      // Several values are for the engine to halve.
+      if (writing > 1 || !isPoison(error)) throw error;
+      await this.#writeNaming(this.#linesOf(values[last] as T, last, context), error, context.signal);
+    }
     return refused.size === 0 ? undefined : values.map((_, i) => outcomeOf(refused.get(i)));
   }
 
   async close(): Promise<void> {}
 
   /** Adds the lines of a value. What can not be one is left out, and its reason given. */
-  #encode(value: T, i: number, context: WriteContext, lines: string[]): WriteError | undefined {
+  #encode(value: T, i: number, context: WriteContext, lines: Lines): WriteError | undefined {
     let made: Point | readonly Point[];
     try {
       made = this.#options.points(value);
@@ -125,11 +137,11 @@ class InfluxWriter<T> implements SinkWriter<T> {
     return refused;
   }
 
-  #addLine(point: Point, place: number, i: number, context: WriteContext, lines: string[]): WriteError | undefined {
+  #addLine(point: Point, place: number, i: number, context: WriteContext, lines: Lines): WriteError | undefined {
     const { spread = true } = this.#options;
     try {
       const within = spread && typeof point.time === "number" ? this.#withinMs(point, place, i, context) : 0;
-      lines.push(encodePoint(point, within));
+      lines.add(encodePoint(point, within));
       return undefined;
     } catch (error) {
       return poison(error);
@@ -145,26 +157,32 @@ class InfluxWriter<T> implements SinkWriter<T> {
       : subMillisecond(`${context.ids[i] ?? encodePoint(point)}#${place}`);
   }
 
-  /** The points of one value, which the engine can not halve: each that is refused is named, all others are written. */
-  async #writeNaming(lines: readonly string[], signal: AbortSignal): Promise<void> {
+  /** The lines of one value once more: the text of a request does not tell where they end. */
+  #linesOf(value: T, i: number, context: WriteContext): string[] {
+    const lines: string[] = [];
+    this.#encode(value, i, context, { add: (line) => lines.push(line) });
+    return lines;
+  }
+
+  /** The points of one value, which the engine can not halve, refused by `refusal`: each that is at fault is named, all others are written. */
+  async #writeNaming(lines: readonly string[], refusal: WriteError, signal: AbortSignal): Promise<void> {
     const refused: WriteError[] = [];
-    const write = async (some: readonly string[]): Promise<void> => {
-      try {
-        await this.#post(some, signal);
-      } catch (error) {
-        if (!(error instanceof WriteError) || error.class !== "poison") throw error;
-        if (some.length === 1) {
-          refused.push(
-            new WriteError("poison", error.code, `${error.message} (${nameOf(some[0] as string)})`, { cause: error }),
-          );
-          return;
-        }
-        const half = some.length >> 1;
-        await write(some.slice(0, half));
-        await write(some.slice(half));
+    const halve = async (some: readonly string[], error: WriteError): Promise<void> => {
+      if (some.length === 1) {
+        const message = `${error.message} (${nameOf(some[0] as string)})`;
+        refused.push(new WriteError("poison", error.code, message, { cause: error }));
+        return;
       }
+      const middle = some.length >> 1;
+      for (const half of [some.slice(0, middle), some.slice(middle)])
+        try {
+          await this.#post(half.join("\n"), signal);
+        } catch (error) {
+          if (!isPoison(error)) throw error;
+          await halve(half, error);
+        }
     };
-    await write(lines);
+    await halve(lines, refusal);
     const [first] = refused;
     if (first === undefined) return;
     const named = refused.slice(0, MAX_NAMED).map(({ message }) => message);
@@ -172,9 +190,9 @@ class InfluxWriter<T> implements SinkWriter<T> {
     throw new WriteError("poison", first.code, named.join("; "), { cause: first });
   }
 
-  async #post(lines: readonly string[], signal: AbortSignal): Promise<void> {
+  async #post(lines: string, signal: AbortSignal): Promise<void> {
     const { gzipThreshold = 1_000, api } = this.#options;
-    await this.#requests.write(this.#path, lines.join("\n"), { gzipThreshold, bearer: api === "v3" }, signal);
+    await this.#requests.write(this.#path, lines, { gzipThreshold, bearer: api === "v3" }, signal);
   }
 }
 
@@ -188,6 +206,10 @@ function sequenceOf(offset: Origin["offset"] | undefined): number | bigint | und
   if (typeof offset === "string") return /^\d+$/.test(offset) ? BigInt(offset) : undefined;
   if (typeof offset === "number") return Number.isSafeInteger(offset) && offset >= 0 ? offset : undefined;
   return offset !== undefined && offset >= 0n ? offset : undefined;
+}
+
+function isPoison(error: unknown): error is WriteError {
+  return error instanceof WriteError && error.class === "poison";
 }
 
 function poison(error: unknown): WriteError {

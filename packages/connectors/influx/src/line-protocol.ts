@@ -17,6 +17,7 @@ export interface Point {
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 const NS_PER_MS = 1_000_000;
+const LEAST_OF_SIX_DIGITS = 100_000;
 /** The earliest and latest that InfluxDB stores. */
 const TIME_MIN = INT64_MIN + 2n;
 const TIME_MAX = INT64_MAX - 1n;
@@ -42,23 +43,20 @@ const SPECIAL = /[\0\t\n\r ,=\\]/;
  */
 export function encodePoint(point: Point, within = 0): string {
   const { measurement, tags, fields, time } = point;
-  if (measurement === "") throw refused("the measurement is empty");
-  if (measurement.startsWith("#"))
-    throw refused(`the measurement "${measurement}" begins with "#", which makes a comment of the line`);
-  let line = SPECIAL.test(measurement) ? fitName(measurement).replace(/[, ]/g, "\\$&") : measurement;
+  let line = measurements.of(measurement);
   for (const name in tags) {
     const value = tags[name];
     if (value === undefined || value === "") continue;
-    line += `,${tagNames.of(name)}=${SPECIAL.test(value) ? escaped(fitTag(value)) : value}`;
+    line += tagNames.of(name) + (SPECIAL.test(value) ? escaped(fitTag(value)) : value);
   }
-  let separator = " ";
+  let names = firstFieldNames;
   for (const name in fields) {
     const value = fields[name];
     if (value === undefined) continue;
-    line += `${separator}${fieldNames.of(name)}=${encodeField(name, value)}`;
-    separator = ",";
+    line += names.of(name) + encodeField(name, value);
+    names = fieldNames;
   }
-  if (separator === " ") throw refused(`the point of "${measurement}" has no field`);
+  if (names === firstFieldNames) throw refused(`the point of "${measurement}" has no field`);
   return `${line} ${nanoseconds(time, within)}`;
 }
 
@@ -79,15 +77,11 @@ export function subMillisecond(id: string, sequence: number | bigint = 0): numbe
 
 /** Names as they are written. There are few, which come again with every point, so those are made once. */
 class EncodedNames {
-  readonly #what: string;
-  readonly #reserved: ReadonlySet<string>;
-  readonly #fit: (name: string) => string;
+  readonly #encode: (name: string) => string;
   readonly #known = new Map<string, string>();
 
-  constructor(what: string, reserved: ReadonlySet<string>, fit: (name: string) => string) {
-    this.#what = what;
-    this.#reserved = reserved;
-    this.#fit = fit;
+  constructor(encode: (name: string) => string) {
+    this.#encode = encode;
   }
 
   of(name: string): string {
@@ -97,22 +91,27 @@ class EncodedNames {
     if (this.#known.size < MAX_KNOWN_NAMES) this.#known.set(name, encoded);
     return encoded;
   }
-
-  #encode(name: string): string {
-    const what = this.#what;
-    const plain = !SPECIAL.test(name);
-    const fitted = plain ? name : this.#fit(name);
-    if (fitted === "") throw refused(`a ${what} has an empty name`);
-    if (this.#reserved.has(fitted))
-      throw refused(`a ${what} can not be called "${fitted}": InfluxDB keeps that for itself`);
-    return plain ? name : escaped(fitted);
-  }
 }
 
 /** Names made of values would be without end. */
 const MAX_KNOWN_NAMES = 1_000;
-const tagNames = new EncodedNames("tag", RESERVED_TAGS, fitTag);
-const fieldNames = new EncodedNames("field", RESERVED_FIELDS, fitName);
+const measurements = new EncodedNames(encodeMeasurement);
+const tagNames = new EncodedNames((name) => `,${encodeName("tag", fitTag(name), RESERVED_TAGS)}=`);
+const firstFieldNames = new EncodedNames((name) => ` ${encodeName("field", fitName(name), RESERVED_FIELDS)}=`);
+const fieldNames = new EncodedNames((name) => `,${encodeName("field", fitName(name), RESERVED_FIELDS)}=`);
+
+function encodeMeasurement(name: string): string {
+  if (name === "") throw refused("the measurement is empty");
+  if (name.startsWith("#"))
+    throw refused(`the measurement "${name}" begins with "#", which makes a comment of the line`);
+  return fitName(name).replace(/[, ]/g, "\\$&");
+}
+
+function encodeName(what: string, fitted: string, reserved: ReadonlySet<string>): string {
+  if (fitted === "") throw refused(`a ${what} has an empty name`);
+  if (reserved.has(fitted)) throw refused(`a ${what} can not be called "${fitted}": InfluxDB keeps that for itself`);
+  return escaped(fitted);
+}
 
 function encodeField(name: string, value: FieldValue): string {
   switch (typeof value) {
@@ -133,10 +132,26 @@ function encodeField(name: string, value: FieldValue): string {
   }
 }
 
+/** Points that come together are most often of one stretch of time, whose digits are kept: a number of over 31 bits takes long to write out. */
+const MS_A_STRETCH = 1_000_000;
+let stretchOfText = 0;
+let stretchText = "0";
+
+function sixDigits(count: number): string {
+  return count < LEAST_OF_SIX_DIGITS ? String(count).padStart(6, "0") : String(count);
+}
+
 function nanoseconds(time: number | bigint, within: number): string {
   // As text, since most times are like this one, and a bigint costs more than the rest of the line.
-  if (typeof time === "number" && time >= 1 && time <= SAFE_MS)
-    return `${Math.floor(time)}${String(within).padStart(6, "0")}`;
+  if (typeof time === "number" && time >= MS_A_STRETCH && time <= SAFE_MS) {
+    const ms = Math.floor(time);
+    const stretch = Math.floor(ms / MS_A_STRETCH);
+    if (stretch !== stretchOfText) {
+      stretchOfText = stretch;
+      stretchText = String(stretch);
+    }
+    return stretchText + sixDigits(ms - stretch * MS_A_STRETCH) + sixDigits(within);
+  }
   if (typeof time === "number" && !Number.isFinite(time)) throw refused(`the time is ${time}`);
   const ns = typeof time === "bigint" ? time : BigInt(Math.floor(time)) * BigInt(NS_PER_MS) + BigInt(within);
   if (ns < TIME_MIN || ns > TIME_MAX) throw refused(`the time ${time} is out of range, which is 1677 to 2262`);
