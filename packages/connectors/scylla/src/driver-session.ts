@@ -18,9 +18,6 @@ import { classify, isUnprepared } from "./scylla-errors.js";
 
 type ResultSet = driverTypes.ResultSet;
 
-/** What the driver takes, and its declarations do not say. */
-type Options = Omit<QueryOptions, "routingKey"> & { routingKey?: unknown };
-
 /** Its declarations want arrays that it could change. */
 type BatchQueries = Parameters<Client["batch"]>[0];
 
@@ -93,7 +90,7 @@ class DriverSession implements CqlSession {
         (suffix === ""
           ? statements
           : statements.map(({ query, params }) => ({ query: query + suffix, params }))) as BatchQueries,
-        { ...(this.#options(options) as QueryOptions), logged: false },
+        this.#options(options),
       ),
     );
     return answerOf(result);
@@ -141,7 +138,7 @@ class DriverSession implements CqlSession {
 
   #execute({ query, params }: BoundStatement, options: CallOptions): Promise<ResultSet> {
     return this.#prepared((suffix) =>
-      this.#client.execute(query + suffix, params as unknown[], this.#options(options) as QueryOptions),
+      this.#client.execute(query + suffix, params as unknown[], this.#options(options)),
     );
   }
 
@@ -158,24 +155,23 @@ class DriverSession implements CqlSession {
     return result;
   }
 
-  #options({ consistency, serialConsistency, timestamp, pageSize, pageState, near }: CallOptions): Options {
-    const options: Options = {
+  /** All of them each time, undefined where not given: the driver looks for each in every request, and is slow with objects of many shapes. */
+  #options({ consistency, serialConsistency, timestamp, pageSize, pageState, near }: CallOptions): QueryOptions {
+    return {
       prepare: true,
+      logged: false,
       consistency,
       readTimeout: this.#timeoutMs,
       retry: this.#noRetry,
       isIdempotent: false,
       autoPage: false,
-    };
-    if (serialConsistency !== undefined) options.serialConsistency = serialConsistency;
-    if (timestamp !== undefined) options.timestamp = timestamp;
-    if (pageSize !== undefined) options.fetchSize = pageSize;
-    if (pageState !== undefined) options.pageState = pageState;
-    if (near !== undefined) {
-      const routingKey = this.#token(near);
-      if (routingKey !== undefined) options.routingKey = routingKey;
-    }
-    return options;
+      serialConsistency,
+      timestamp,
+      fetchSize: pageSize,
+      pageState,
+      // Tokens and undefined are what the driver takes, and its declarations do not say.
+      routingKey: near === undefined ? undefined : this.#token(near),
+    } as QueryOptions;
   }
 
   #token(value: bigint): unknown {

@@ -175,8 +175,11 @@ export class RowStatements {
   }
 }
 
-/** With its length in front. */
+/** A text up to this length is taken for three bytes a character, the most that there can be: counting takes longer than the rest of the row's check. */
+const SHORT_TEXT = 16;
+
+/** With its length in front, or more. */
 function bytesOf(param: CellParam): number {
-  if (typeof param === "string") return 4 + Buffer.byteLength(param);
+  if (typeof param === "string") return 4 + (param.length <= SHORT_TEXT ? 3 * param.length : Buffer.byteLength(param));
   return typeof param === "object" && param !== null ? 4 + param.length : 12;
 }

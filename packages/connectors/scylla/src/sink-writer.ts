@@ -125,7 +125,7 @@ export class TableWriter<T> implements SinkWriter<T> {
   ): Promise<void> {
     for (const [i, rows] of requests.entries()) {
       if (signal.aborted) return;
-      await this.#send(rows, call, outcomes, signal);
+      if (await this.#send(rows, call, outcomes, signal)) continue;
       const failed = toTryAgain(rows, outcomes);
       if (failed === undefined) continue;
       // What is tried again is written later than what follows here, and would replace it.
@@ -134,24 +134,25 @@ export class TableWriter<T> implements SinkWriter<T> {
     }
   }
 
-  /** Halves what the server refuses, down to the row at fault. A refused batch has changed nothing. */
+  /** True where all are written. Halves what the server refuses, down to the row at fault. A refused batch has changed nothing. */
   async #send(
     rows: readonly BoundRow[],
     call: CallOptions,
     outcomes: WriteOutcome[],
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const [first] = rows;
-    if (first === undefined) return;
+    if (first === undefined) return true;
     try {
       if (rows.length === 1) await this.#session.execute(first, call);
       else await this.#session.batch(rows, call);
+      return true;
     } catch (error) {
       const failure = classify(error, "write");
       if (failure.class === "poison" && rows.length > 1) {
         const middle = rows.length >> 1;
         await this.#sendInTurn([rows.slice(0, middle), rows.slice(middle)], call, outcomes, signal);
-        return;
+        return false;
       }
       for (const { row, place } of rows)
         outcomes[place] = {
@@ -159,6 +160,7 @@ export class TableWriter<T> implements SinkWriter<T> {
           code: failure.code,
           message: `${this.#statements.name(row)}: ${failure.message}`,
         };
+      return false;
     }
   }
 }
