@@ -1,5 +1,6 @@
 import { type Health, type Logger, messageOf, WriteError } from "@millrace/core";
 import cassandra, { type Client, type types as driverTypes, type QueryOptions } from "cassandra-driver";
+import { BatchTexts } from "./batch-texts.js";
 import { type CellType, TYPES } from "./cell-type.js";
 import type {
   Answer,
@@ -56,6 +57,7 @@ class DriverSession implements CqlSession {
   readonly #logger: Logger;
   readonly #end: () => Promise<void>;
   readonly #warnings = new Set<string>();
+  readonly #batchTexts = new BatchTexts();
   /** The engine tries again, and nobody else: twice is more than it says. */
   readonly #noRetry = new cassandra.policies.retry.FallthroughRetryPolicy();
   #closing: Promise<void> | undefined;
@@ -84,6 +86,9 @@ class DriverSession implements CqlSession {
   }
 
   async batch(statements: readonly BoundStatement[], options: CallOptions): Promise<Answer> {
+    // Of conditions the answer counts, whose form depends on how the batch was sent.
+    const joined = options.serialConsistency === undefined ? this.#batchTexts.joined(statements) : undefined;
+    if (joined !== undefined) return this.execute(joined, options);
     const result = await this.#prepared((suffix) =>
       this.#client.batch(
         // It reads the text and the values, and keeps none of them.

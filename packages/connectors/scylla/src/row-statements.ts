@@ -90,14 +90,14 @@ export class RowStatements {
       if (column === undefined) unknown = true;
       else {
         given++;
-        bytes += this.#fill(params, column, row);
+        bytes += this.#fill(params, column, row[name], row);
       }
     }
     if (unknown) this.#refuseUnknown(row);
     // A column that is left out; but a class may have it as a getter, which is not listed.
     if (given < this.#columns.length)
       for (const column of this.#columns)
-        if (params[column.place] === undefined) bytes += this.#fill(params, column, row);
+        if (params[column.place] === undefined) bytes += this.#fill(params, column, row[column.name], row);
     for (let i = 0; i < this.keyColumns; i++)
       if (params[i] === undefined || params[i] === null) throw this.#withoutKey(row, this.#columns[i] as Column);
     if (this.#withTtl) params[params.length - 1] = ttlSeconds;
@@ -141,8 +141,7 @@ export class RowStatements {
   }
 
   /** Puts a column's value to its place, and tells its size. */
-  #fill(params: CellParam[], column: Column, row: Row): number {
-    const value = row[column.name];
+  #fill(params: CellParam[], column: Column, value: unknown, row: Row): number {
     if (value === undefined) return 0;
     if (value === null) {
       if (this.#nulls === "tombstone") params[column.place] = null;
