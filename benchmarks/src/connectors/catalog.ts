@@ -123,7 +123,7 @@ export const WORKLOADS: readonly ConnectorWorkload[] = [
       writer: "`executeConcurrent`, 64 at a time, a statement a row",
       await: "`await client.execute` each",
     },
-    full: 120_000,
+    full: 300_000,
     quick: 3_000,
     fewer: { writer: 6_000, await: 500 },
   },

@@ -14,10 +14,10 @@ export const REMARKS: Readonly<Record<string, string>> = {
   ].join("\n"),
   "influx-sink": [
     "The loop is one template for values that are known to need no escaping. Ours takes a point of any names and values and checks each; the client's own `Point` does that too. Both",
-    "loop and ours keep points of one millisecond apart by nanoseconds.",
+    "loop and ours keep points of one millisecond apart by nanoseconds. Ours joins lines 64 at a time: the loop's wait, in pieces, for the end of the batch, where the collector has to move them.",
   ].join("\n"),
   "influx-sink-plain":
-    "As above, without the compression, which takes the same time in both and so hides the difference. What is left is objects: a point with its tags and fields for each value.",
+    "As above, without the compression, which takes the same time in both and so hides the difference. What is left is a check of each tag and string, and objects: a point with its tags and fields for each value.",
   "scylla-source": [
     "The driver reads one column more: the token of each row, to resume in the middle of a partition. Each row is copied into a plain object that is the user's, 8 % of the CPU time; offsets",
     "are made only where they are read, here nowhere. What is left is mostly the collector's: 24 % of our time, 3 % of the loop's. The loop forgets a row at once; ours holds the pages of all",
@@ -25,9 +25,9 @@ export const REMARKS: Readonly<Record<string, string>> = {
   ].join("\n"),
   "scylla-sink": [
     "The bytes of common cells are the driver's to make, as in the loop: made beforehand for the whole batch, the collector had to move them. A row has the time of its request, and one of its own",
-    "(`USING TIMESTAMP ?`) only where its batch writes its cells twice, so that the later write wins; the loop leaves that to chance. What is left: a check of each cell, since the driver writes 1",
-    'for 1.5 and true for "false", the size of each row, and whether it was in the batch before, 6 % of the CPU time; the engine, 2 %; a quarter more collections of young objects,',
-    "for a row and what it is sent as; and looking up the table's columns at the start.",
+    "(`USING TIMESTAMP ?`) only where its batch writes its cells twice, so that the later write wins; the loop leaves that to chance. Ours sends batches of one statement that",
+    "come often as one prepared statement, `BEGIN UNLOGGED BATCH …`, with all the values: a third less of the driver's time, which waits, allocates and sends an id for each statement of a batch. That",
+    'pays for what the loop does not do: a check of each cell, since the driver writes 1 for 1.5 and true for "false", the size of each row, and whether it was in the batch before.',
   ].join("\n"),
   "dgraph-sink":
     "dgraph-js makes JSON of each answer again and parses it twice; ours calls its stub and reads the answer's bytes.",
