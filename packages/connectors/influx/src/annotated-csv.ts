@@ -5,8 +5,8 @@ export type FluxRow = Readonly<Record<string, unknown>>;
 
 interface Column {
   readonly label: string;
-  readonly type: string;
   readonly byDefault: string;
+  readonly read: (text: string) => unknown;
 }
 
 /** Reads the annotated CSV of a Flux answer from its bytes, cut anywhere. Throws what `failed` makes of an error table. */
@@ -46,14 +46,14 @@ export class AnnotatedCsv {
       return undefined;
     }
     const row: Record<string, unknown> = {};
-    this.#columns.forEach(({ label, type, byDefault }, i) => {
-      if (i === 0) return;
-      const value = typed(type, record[i] || byDefault);
+    for (let i = 1; i < this.#columns.length; i++) {
+      const { label, byDefault, read } = this.#columns[i] as Column;
+      const value = read(record[i] || byDefault);
       // A tag may be called __proto__, which an assignment would not set.
       if (label === "__proto__")
         Object.defineProperty(row, label, { value, enumerable: true, writable: true, configurable: true });
       else row[label] = value;
-    });
+    }
     if (isError(this.#columns)) throw this.#failed(String(row.error));
     return row;
   }
@@ -61,7 +61,11 @@ export class AnnotatedCsv {
   #head(record: readonly string[]): readonly Column[] {
     const types = this.#annotations.get("#datatype");
     const defaults = this.#annotations.get("#default");
-    return record.map((label, i) => ({ label, type: types?.[i] ?? "string", byDefault: defaults?.[i] ?? "" }));
+    return record.map((label, i) => ({
+      label,
+      byDefault: defaults?.[i] ?? "",
+      read: readerOf(types?.[i] ?? "string"),
+    }));
   }
 }
 
@@ -70,20 +74,38 @@ function isError([, first, second, ...more]: readonly Column[]): boolean {
   return first?.label === "error" && second?.label === "reference" && more.length === 0;
 }
 
-function typed(type: string, text: string): unknown {
-  if (type === "string") return text;
-  if (text === "") return null;
+/** Reads the texts of one column. */
+function readerOf(type: string): (text: string) => unknown {
   switch (type) {
+    case "string":
+      return (text) => text;
     case "double":
-      return text === "+Inf" ? Number.POSITIVE_INFINITY : text === "-Inf" ? Number.NEGATIVE_INFINITY : Number(text);
+      return (text) => (text === "" ? null : doubleOf(text));
     case "long":
     case "unsignedLong":
-      return BigInt(text);
+      return wholeNumbers();
     case "boolean":
-      return text === "true";
+      return (text) => (text === "" ? null : text === "true");
     default:
-      return text;
+      return (text) => (text === "" ? null : text);
   }
+}
+
+function doubleOf(text: string): number {
+  return text === "+Inf" ? Number.POSITIVE_INFINITY : text === "-Inf" ? Number.NEGATIVE_INFINITY : Number(text);
+}
+
+/** Each answer has a column, the table's number, that stays the same from row to row. */
+function wholeNumbers(): (text: string) => unknown {
+  let last = "";
+  let value: bigint | null = null;
+  return (text) => {
+    if (text !== last) {
+      value = text === "" ? null : BigInt(text);
+      last = text;
+    }
+    return value;
+  };
 }
 
 /** Splits text, cut anywhere, into records. InfluxDB writes a line break in a value as CR LF and drops each CR: so CR LF is a line break, and there is no CR. */
@@ -92,22 +114,40 @@ class CsvRecords {
 
   *read(more: string): Generator<readonly string[]> {
     const text = this.#text + more;
-    let record: string[] = [];
     let begin = 0;
-    for (let at = 0; at < text.length; ) {
-      const end = endOfField(text, at);
-      const next = text[end];
-      // At the text's end nobody knows whether more of the field follows.
-      if (next === undefined || (next === "\r" && end + 1 >= text.length)) break;
-      record.push(unquoted(text.slice(at, end)));
-      at = end + (next === "\r" ? 2 : 1);
-      if (next !== ",") {
-        yield record;
-        record = [];
-        begin = at;
+    let quote = text.indexOf('"');
+    for (;;) {
+      const end = text.indexOf("\n", begin);
+      if (quote !== -1 && quote < begin) quote = text.indexOf('"', begin);
+      if (quote === -1 || quote > end) {
+        if (end === -1) break;
+        yield text.slice(begin, text[end - 1] === "\r" ? end - 1 : end).split(",");
+        begin = end + 1;
+      } else {
+        const quoted = quotedRecord(text, begin);
+        if (quoted === undefined) break;
+        yield quoted.record;
+        begin = quoted.end;
       }
     }
     this.#text = text.slice(begin);
+  }
+}
+
+/** A record that has quotes in it, and where it ends; undefined where the text ends first. */
+function quotedRecord(
+  text: string,
+  begin: number,
+): { readonly record: readonly string[]; readonly end: number } | undefined {
+  const record: string[] = [];
+  for (let at = begin; ; ) {
+    const end = endOfField(text, at);
+    const next = text[end];
+    // At the text's end nobody knows whether more of the field follows.
+    if (next === undefined || (next === "\r" && end + 1 >= text.length)) return undefined;
+    record.push(unquoted(text.slice(at, end)));
+    at = end + (next === "\r" ? 2 : 1);
+    if (next !== ",") return { record, end: at };
   }
 }
 

@@ -1,18 +1,18 @@
 import { WriteError } from "@millrace/core";
 import type { FluxRow } from "./annotated-csv.js";
 import { type FluxQuery, flux } from "./flux.js";
-import { rowsOf } from "./flux-rows.js";
+import { piecesOf } from "./flux-rows.js";
 import type { InfluxRequests } from "./influx-requests.js";
+import { compareTimes, NS_PER_MS, nanosecondsOf, type RowTime, RowTimes } from "./row-time.js";
 
-export const NS_PER_MS = 1_000_000n;
 const MIN_STEP_NS = 1_000n * NS_PER_MS;
 const MAX_STEP_NS = 31n * 86_400_000n * NS_PER_MS;
 
-/** A row with its time and its place: the time, and which of its rows. */
+/** A row with its time, and which of the rows of that time it is. */
 export interface PlacedRow {
   readonly row: FluxRow;
-  readonly ns: bigint;
-  readonly offset: string;
+  readonly time: RowTime;
+  readonly place: number;
 }
 
 /** What is asked for. */
@@ -27,6 +27,7 @@ export interface PagePlan {
 export class FluxPages {
   readonly #requests: InfluxRequests;
   readonly #plan: PagePlan;
+  readonly #times = new RowTimes();
   #stepNs: bigint;
 
   constructor(requests: InfluxRequests, plan: PagePlan) {
@@ -55,8 +56,9 @@ export class FluxPages {
     }
     this.#stepNs = larger(this.#stepNs / 2n, MIN_STEP_NS);
     // There is more, maybe of the last row's time as well: that begins the next page.
-    const last = rows.at(-1)?.ns as bigint;
-    const whole = rows.filter(({ ns }) => ns < last);
+    const { time } = rows.at(-1) as TimedRow;
+    const last = nanosecondsOf(time);
+    const whole = rows.filter((row) => compareTimes(row.time, time) < 0);
     if (whole.length > 0) return { rows: placed(whole), next: last };
     return { rows: placed(await this.#query(last, last + 1n, signal)), next: last + 1n };
   }
@@ -67,8 +69,8 @@ export class FluxPages {
     const rows: TimedRow[] = [];
     try {
       // Ends the answer here: with limit() behind sort() the server takes seconds for what it gives in milliseconds without it.
-      for await (const row of rowsOf(this.#requests, query, signal))
-        if (rows.push({ row, ns: nanosecondsOf(row._time), text: undefined }) === limit) break;
+      for await (const piece of piecesOf(this.#requests, query, signal))
+        for (const row of piece) if (rows.push({ row, time: this.#times.read(row._time) }) === limit) return rows;
     } catch (error) {
       throw explained(error);
     }
@@ -83,42 +85,32 @@ function explained(error: unknown): unknown {
   return new WriteError("fatal", "E_INFLUX_QUERY", text, { cause: error });
 }
 
-interface TimedRow {
-  readonly row: FluxRow;
-  readonly ns: bigint;
-  text: string | undefined;
-}
+type TimedRow = Omit<PlacedRow, "place">;
 
 /** The server sorts by time alone: rows of one time by what is in them. */
-function placed(rows: TimedRow[]): PlacedRow[] {
-  rows.sort((left, right) =>
-    left.ns < right.ns ? -1 : left.ns > right.ns ? 1 : textOf(left) < textOf(right) ? -1 : 1,
-  );
-  let place = 0;
-  return rows.map(({ row, ns }, i) => {
-    place = rows[i - 1]?.ns === ns ? place + 1 : 0;
-    return { row, ns, offset: `${ns}#${place}` };
-  });
+function placed(rows: readonly TimedRow[]): PlacedRow[] {
+  const all: PlacedRow[] = [];
+  for (let begin = 0; begin < rows.length; ) {
+    const { time } = rows[begin] as TimedRow;
+    let end = begin + 1;
+    while (end < rows.length && compareTimes((rows[end] as TimedRow).time, time) === 0) end++;
+    const same = byText(rows.slice(begin, end));
+    for (let place = 0; place < same.length; place++) all.push({ row: (same[place] as TimedRow).row, time, place });
+    begin = end;
+  }
+  return all;
 }
 
-function textOf(timed: TimedRow): string {
-  timed.text ??= Object.entries(timed.row)
+function byText(rows: readonly TimedRow[]): readonly TimedRow[] {
+  if (rows.length === 1) return rows;
+  const texts = new Map(rows.map((timed) => [timed, textOf(timed.row)]));
+  return [...rows].sort((left, right) => ((texts.get(left) as string) < (texts.get(right) as string) ? -1 : 1));
+}
+
+function textOf(row: FluxRow): string {
+  return Object.entries(row)
     .map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(String(value))}`)
     .join();
-  return timed.text;
-}
-
-/** Of RFC 3339 text with up to nine decimals. */
-function nanosecondsOf(time: unknown): bigint {
-  const [, seconds, decimals = ""] = /^(.*?)(?:\.(\d{1,9}))?Z$/.exec(String(time)) ?? [];
-  const ms = Date.parse(`${seconds}Z`);
-  if (seconds === undefined || Number.isNaN(ms))
-    throw new WriteError(
-      "fatal",
-      "E_INFLUX_QUERY",
-      `fluxSource: a row has the _time ${String(time)}: pipe must keep _time`,
-    );
-  return BigInt(ms) * NS_PER_MS + BigInt(decimals.padEnd(9, "0"));
 }
 
 function smaller(left: bigint, right: bigint): bigint {

@@ -25,11 +25,16 @@ export function fluxQuery(
   return rowsOf(new InfluxRequests(connection), query, options.signal);
 }
 
-export async function* rowsOf(
+async function* rowsOf(requests: InfluxRequests, query: FluxQuery, signal?: AbortSignal): AsyncGenerator<FluxRow> {
+  for await (const rows of piecesOf(requests, query, signal)) yield* rows;
+}
+
+/** The rows of a query by the pieces of the answer that came; to be taken at once, each before the next piece. A promise for each row would be felt. */
+export async function* piecesOf(
   requests: InfluxRequests,
   query: FluxQuery,
   signal?: AbortSignal,
-): AsyncGenerator<FluxRow> {
+): AsyncGenerator<Iterable<FluxRow>> {
   requireArgument(
     query instanceof FluxQuery,
     "fluxQuery: make the query with the flux tag, so that its parameters are escaped",
@@ -39,7 +44,7 @@ export async function* rowsOf(
   const body = { query: String(query), type: "flux", dialect };
   try {
     for await (const bytes of requests.stream(`/api/v2/query?org=${encodeURIComponent(requests.org)}`, body, signal))
-      yield* csv.rows(bytes);
+      yield csv.rows(bytes);
   } catch (error) {
     throw error instanceof WriteError && error.class === "poison" ? failed(error.message, error) : error;
   }

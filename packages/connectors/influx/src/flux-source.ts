@@ -11,9 +11,10 @@ import {
 } from "@millrace/core";
 import type { FluxRow } from "./annotated-csv.js";
 import type { FluxQuery } from "./flux.js";
-import { FluxPages, NS_PER_MS, type PlacedRow } from "./flux-pages.js";
+import { FluxPages, type PlacedRow } from "./flux-pages.js";
 import type { InfluxConnection } from "./influx-connection.js";
 import { InfluxRequests } from "./influx-requests.js";
+import { NS_PER_MS, nanosecondsOf } from "./row-time.js";
 
 /** Options of {@link fluxSource}. */
 export type FluxSourceOptions<T> = InfluxConnection & {
@@ -167,20 +168,33 @@ class PageReader<T> implements SourceReader<T> {
 
   #batch(rows: readonly PlacedRow[]): SourceBatch<T> {
     const values: T[] = [];
-    const offsets: string[] = [];
+    const decoded: PlacedRow[] = [];
     const times: number[] = [];
     const poison: PoisonValue[] = [];
-    for (const { row, ns, offset } of rows) {
+    for (const placed of rows) {
       try {
-        values.push(this.#plan.decode(row));
-        offsets.push(offset);
-        times.push(Number(ns / NS_PER_MS));
+        values.push(this.#plan.decode(placed.row));
+        decoded.push(placed);
+        times.push(placed.time.ms);
       } catch (error) {
-        const raw = new TextEncoder().encode(JSON.stringify(row, (_, v) => (typeof v === "bigint" ? String(v) : v)));
-        poison.push({ offset, raw, error: { code: "E_DECODE", message: messageOf(error) } });
+        const raw = new TextEncoder().encode(
+          JSON.stringify(placed.row, (_, v) => (typeof v === "bigint" ? String(v) : v)),
+        );
+        poison.push({ offset: offsetOf(placed), raw, error: { code: "E_DECODE", message: messageOf(error) } });
       }
     }
-    return { values, offsets, times, position: String(this.#at), caughtUp: this.#caughtUp, poison };
+    const position = String(this.#at);
+    return {
+      values,
+      times,
+      position,
+      caughtUp: this.#caughtUp,
+      poison,
+      /** Made only where somebody reads them. */
+      get offsets() {
+        return decoded.map(offsetOf);
+      },
+    };
   }
 
   #pause(): Promise<void> {
@@ -195,4 +209,8 @@ class PageReader<T> implements SourceReader<T> {
       signal.addEventListener("abort", done);
     });
   }
+}
+
+function offsetOf({ time, place }: PlacedRow): string {
+  return `${nanosecondsOf(time)}#${place}`;
 }
