@@ -8,29 +8,31 @@ import { compareTimes, NS_PER_MS, nanosecondsOf, type RowTime, RowTimes } from "
 const MIN_STEP_NS = 1_000n * NS_PER_MS;
 const MAX_STEP_NS = 31n * 86_400_000n * NS_PER_MS;
 
-/** A row with its time, and which of the rows of that time it is. */
-export interface PlacedRow {
-  readonly row: FluxRow;
+/** What was taken of a row, with its time, and which of the rows of that time it is. */
+export interface PlacedRow<T> {
+  readonly taken: T;
   readonly time: RowTime;
   readonly place: number;
 }
 
 /** What is asked for. */
-export interface PagePlan {
+export interface PagePlan<T> {
   readonly bucket: string;
   readonly pipe: FluxQuery | undefined;
   readonly stepMs: number;
   readonly pageRows: number;
+  /** Called as a row comes, so that a page holds what is made of its rows and not the rows; more than once for a row that is left to the next page. */
+  readonly take: (row: FluxRow) => T;
 }
 
 /** Reads rows in the order of their times, about so many a query. A page ends between two times, never inside one, so that a time is enough to go on from. */
-export class FluxPages {
+export class FluxPages<T> {
   readonly #requests: InfluxRequests;
-  readonly #plan: PagePlan;
+  readonly #plan: PagePlan<T>;
   readonly #times = new RowTimes();
   #stepNs: bigint;
 
-  constructor(requests: InfluxRequests, plan: PagePlan) {
+  constructor(requests: InfluxRequests, plan: PagePlan<T>) {
     this.#requests = requests;
     this.#plan = plan;
     this.#stepNs = BigInt(plan.stepMs) * NS_PER_MS;
@@ -46,7 +48,7 @@ export class FluxPages {
     from: bigint,
     end: bigint,
     signal: AbortSignal,
-  ): Promise<{ readonly rows: readonly PlacedRow[]; readonly next: bigint }> {
+  ): Promise<{ readonly rows: readonly PlacedRow<T>[]; readonly next: bigint }> {
     const { pageRows } = this.#plan;
     const to = from + this.#stepNs < end ? from + this.#stepNs : end;
     const rows = await this.#query(from, to, signal, pageRows + 1);
@@ -56,21 +58,32 @@ export class FluxPages {
     }
     this.#stepNs = larger(this.#stepNs / 2n, MIN_STEP_NS);
     // There is more, maybe of the last row's time as well: that begins the next page.
-    const { time } = rows.at(-1) as TimedRow;
+    const { time } = rows.at(-1) as TimedRow<T>;
     const last = nanosecondsOf(time);
     const whole = rows.filter((row) => compareTimes(row.time, time) < 0);
     if (whole.length > 0) return { rows: placed(whole), next: last };
     return { rows: placed(await this.#query(last, last + 1n, signal)), next: last + 1n };
   }
 
-  async #query(from: bigint, to: bigint, signal: AbortSignal, limit?: number): Promise<TimedRow[]> {
-    const { bucket, pipe = flux`` } = this.#plan;
+  async #query(from: bigint, to: bigint, signal: AbortSignal, limit?: number): Promise<TimedRow<T>[]> {
+    const { bucket, pipe = flux``, take } = this.#plan;
     const query = flux`from(bucket: ${bucket}) |> range(start: time(v: ${from}), stop: time(v: ${to})) ${pipe} |> drop(columns: ["_start", "_stop"]) |> group() |> sort(columns: ["_time"])`;
-    const rows: TimedRow[] = [];
+    const rows: TimedRow<T>[] = [];
+    let last: TimedRow<T> | undefined;
+    let lastRow: FluxRow = {};
     try {
       // Ends the answer here: with limit() behind sort() the server takes seconds for what it gives in milliseconds without it.
       for await (const piece of piecesOf(this.#requests, query, signal))
-        for (const row of piece) if (rows.push({ row, time: this.#times.read(row._time) }) === limit) return rows;
+        for (const row of piece) {
+          const timed: TimedRow<T> = { taken: take(row), time: this.#times.read(row._time), text: "" };
+          if (last !== undefined && compareTimes(last.time, timed.time) === 0) {
+            last.text ||= textOf(lastRow);
+            timed.text = textOf(row);
+          }
+          last = timed;
+          lastRow = row;
+          if (rows.push(timed) === limit) return rows;
+        }
     } catch (error) {
       throw explained(error);
     }
@@ -85,26 +98,22 @@ function explained(error: unknown): unknown {
   return new WriteError("fatal", "E_INFLUX_QUERY", text, { cause: error });
 }
 
-type TimedRow = Omit<PlacedRow, "place">;
-
-/** The server sorts by time alone: rows of one time by what is in them. */
-function placed(rows: readonly TimedRow[]): PlacedRow[] {
-  const all: PlacedRow[] = [];
-  for (let begin = 0; begin < rows.length; ) {
-    const { time } = rows[begin] as TimedRow;
-    let end = begin + 1;
-    while (end < rows.length && compareTimes((rows[end] as TimedRow).time, time) === 0) end++;
-    const same = byText(rows.slice(begin, end));
-    for (let place = 0; place < same.length; place++) all.push({ row: (same[place] as TimedRow).row, time, place });
-    begin = end;
-  }
-  return all;
+interface TimedRow<T> {
+  readonly taken: T;
+  readonly time: RowTime;
+  /** What is in the row, where others have its time. */
+  text: string;
 }
 
-function byText(rows: readonly TimedRow[]): readonly TimedRow[] {
-  if (rows.length === 1) return rows;
-  const texts = new Map(rows.map((timed) => [timed, textOf(timed.row)]));
-  return [...rows].sort((left, right) => ((texts.get(left) as string) < (texts.get(right) as string) ? -1 : 1));
+/** The server sorts by time alone: rows of one time by what is in them. */
+function placed<T>(rows: TimedRow<T>[]): PlacedRow<T>[] {
+  rows.sort((left, right) => compareTimes(left.time, right.time) || (left.text < right.text ? -1 : 1));
+  let place = 0;
+  return rows.map(({ taken, time }, i) => {
+    const before = rows[i - 1];
+    place = before !== undefined && compareTimes(before.time, time) === 0 ? place + 1 : 0;
+    return { taken, time, place };
+  });
 }
 
 function textOf(row: FluxRow): string {

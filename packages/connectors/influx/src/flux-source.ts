@@ -60,7 +60,8 @@ const POLL_MS = 1_000;
 export function fluxSource<T>(options: FluxSourceOptions<T>): Source<T> {
   const { name, bucket, pipe, step = "1h", pageRows = 10_000, lateness = "1m" } = options;
   const latenessMs = durationOrZeroMs(lateness, "fluxSource: lateness");
-  const plan = { bucket, pipe, stepMs: durationMs(step, "fluxSource: step"), pageRows };
+  const take = decoderOf(options.decode);
+  const plan = { bucket, pipe, stepMs: durationMs(step, "fluxSource: step"), pageRows, take };
   const start = timeOf(options.start, "start");
   const stop = options.stop === undefined ? undefined : timeOf(options.stop, "stop");
   requireArgument(
@@ -85,7 +86,7 @@ export function fluxSource<T>(options: FluxSourceOptions<T>): Source<T> {
           };
           const at = position === undefined ? start : BigInt(position);
           const wait = (ms: number, done: () => void): (() => void) => clock.schedule(clock.now() + ms, done);
-          return new PageReader({ pages, at, horizon, stop, wait, decode: options.decode });
+          return new PageReader({ pages, at, horizon, stop, wait });
         },
         comparePositions: (left, right) => Number(BigInt(left) - BigInt(right)),
         health: () => requests.health(),
@@ -106,13 +107,33 @@ function earlier(time: bigint, stop: bigint | undefined): bigint {
 }
 
 interface ReaderPlan<T> {
-  readonly pages: FluxPages;
+  readonly pages: FluxPages<T | Undecoded>;
   readonly at: bigint;
   /** Up to where it reads now. */
   readonly horizon: () => bigint;
   readonly stop: bigint | undefined;
   readonly wait: (ms: number, done: () => void) => () => void;
-  readonly decode: (row: FluxRow) => T;
+}
+
+/** A row that `decode` refused. */
+class Undecoded {
+  readonly raw: Uint8Array;
+  readonly message: string;
+
+  constructor(row: FluxRow, error: unknown) {
+    this.raw = new TextEncoder().encode(JSON.stringify(row, (_, v) => (typeof v === "bigint" ? String(v) : v)));
+    this.message = messageOf(error);
+  }
+}
+
+function decoderOf<T>(decode: (row: FluxRow) => T): (row: FluxRow) => T | Undecoded {
+  return (row) => {
+    try {
+      return decode(row);
+    } catch (error) {
+      return new Undecoded(row, error);
+    }
+  };
 }
 
 class PageReader<T> implements SourceReader<T> {
@@ -145,7 +166,7 @@ class PageReader<T> implements SourceReader<T> {
     return undefined;
   }
 
-  async #page(): Promise<readonly PlacedRow[]> {
+  async #page(): Promise<readonly PlacedRow<T | Undecoded>[]> {
     const { pages, horizon } = this.#plan;
     const { signal } = this.#closing;
     const end = horizon();
@@ -166,22 +187,21 @@ class PageReader<T> implements SourceReader<T> {
     this.#closing.abort();
   }
 
-  #batch(rows: readonly PlacedRow[]): SourceBatch<T> {
+  #batch(rows: readonly PlacedRow<T | Undecoded>[]): SourceBatch<T> {
     const values: T[] = [];
-    const decoded: PlacedRow[] = [];
+    const decoded: PlacedRow<unknown>[] = [];
     const times: number[] = [];
     const poison: PoisonValue[] = [];
     for (const placed of rows) {
-      try {
-        values.push(this.#plan.decode(placed.row));
-        decoded.push(placed);
-        times.push(placed.time.ms);
-      } catch (error) {
-        const raw = new TextEncoder().encode(
-          JSON.stringify(placed.row, (_, v) => (typeof v === "bigint" ? String(v) : v)),
-        );
-        poison.push({ offset: offsetOf(placed), raw, error: { code: "E_DECODE", message: messageOf(error) } });
+      const { taken } = placed;
+      if (taken instanceof Undecoded) {
+        const { raw, message } = taken;
+        poison.push({ offset: offsetOf(placed), raw, error: { code: "E_DECODE", message } });
+        continue;
       }
+      values.push(taken);
+      decoded.push(placed);
+      times.push(placed.time.ms);
     }
     const position = String(this.#at);
     return {
@@ -211,6 +231,6 @@ class PageReader<T> implements SourceReader<T> {
   }
 }
 
-function offsetOf({ time, place }: PlacedRow): string {
+function offsetOf({ time, place }: PlacedRow<unknown>): string {
   return `${nanosecondsOf(time)}#${place}`;
 }
