@@ -71,6 +71,11 @@ describe("AnnotatedCsv", () => {
     ]);
   });
 
+  it("reads a number that comes again behind another one", () => {
+    const rows = [1n, 2n, 2n, 1n, 0n, 1n].map((l) => ({ s: "a", d: 1, l }));
+    expect(read(bytesOf(table(rows)), []).map(({ l }) => l)).toEqual(rows.map(({ l }) => l));
+  });
+
   it("has every column, whatever it is called", () => {
     const text =
       "#datatype,string,long,string\r\n#group,false,false,true\r\n#default,_result,,\r\n,result,table,__proto__\r\n,,0,a\r\n\r\n";

@@ -182,6 +182,30 @@ describe("influxSink against a server that fails", () => {
     expect(storedNumbers()).toEqual([0, 1, 2, 4, 5, 7, 8]);
   });
 
+  it("of several values with several points gives up those that have a refused one, and writes all other points", async () => {
+    influx.rules = (lines) =>
+      lines.some((line) => /n=1[05]\b/.test(line)) ? { status: 400, message: "bad" } : undefined;
+    // Values without points before and behind: the one that writes is not the first.
+    const { dead } = await run(numbers(6), 6, (n) => (n % 2 === 0 ? [] : [n, n + 10, n + 20].map(points)));
+    expect(dead.map(({ value }) => value)).toEqual([5]);
+    expect(storedNumbers()).toEqual([1, 3, 5, 11, 13, 21, 23, 25]);
+    const alone = await run(numbers(2), 2, (n) => (n === 0 ? [] : [30, 15, 31].map(points)));
+    expect(alone.dead.map(({ value }) => value)).toEqual([1]);
+    expect(storedNumbers()).toEqual([1, 3, 5, 11, 13, 21, 23, 25, 30, 31]);
+  });
+
+  it("tries a value again whose points are refused while a server comes and goes: only what it refuses is named", async () => {
+    let writes = 0;
+    influx.rules = (lines) => {
+      if (lines.some((line) => line.includes("n=3"))) return { status: 400, message: "bad" };
+      return ++writes === 2 ? { status: 503 } : undefined;
+    };
+    const { dead } = await run([0], 1, () => numbers(8).map(points));
+    expect(dead).toHaveLength(1);
+    expect(dead[0]?.error.message).toMatch(/^[^;]*bad \(m,n=3 \d+\)$/);
+    expect(storedNumbers()).toEqual([0, 1, 2, 4, 5, 6, 7]);
+  });
+
   it("of a value with a point that is none writes the others, and one whose points() throws is refused alone", async () => {
     const { dead } = await run([0, 1, 2], 10, (n) => {
       if (n === 1) throw new Error("no points of one");

@@ -158,6 +158,7 @@ describe("fluxSource", () => {
           expect(read.map(({ time }) => time)).toEqual(stored.map((row) => Number(row.ns / 1_000_000n)));
           const whole = await readAll(fluxSource({ ...options(), stop, pageRows: 1_000, step: "30d" }));
           expect(read.map(({ offset }) => offset)).toEqual(whole.map(({ offset }) => offset));
+          expect(new Set(read.map(({ offset }) => offset)).size).toBe(read.length);
           const position = read[cut % (read.length || 1)]?.position;
           if (position === undefined) return;
           const behind = read.slice(read.findLastIndex((each) => each.position === position) + 1);
@@ -170,6 +171,27 @@ describe("fluxSource", () => {
       { numRuns: 50 },
     );
   }, 30_000);
+
+  it("what can not be decoded is told with its row and its offset, beside the others with theirs", async () => {
+    serve(["a", "b", "c", "d"].map((value, i) => ({ ns: BigInt(i >> 1) * 5_000_000n, value })));
+    const decode = ({ _value }: { readonly _value?: unknown }): string => {
+      if (_value === "b" || _value === "c") throw new Error(`no ${_value}`);
+      return String(_value);
+    };
+    const connection = await fluxSource({ ...options(), decode }).connect(testContext());
+    const batch = await (await connection.open("0", undefined)).read();
+    expect(batch).toMatchObject({
+      values: ["a", "d"],
+      offsets: ["0#0", "5000000#1"],
+      times: [0, 5],
+      poison: [
+        { offset: "0#1", error: { code: "E_DECODE", message: "no b" } },
+        { offset: "5000000#0", error: { code: "E_DECODE", message: "no c" } },
+      ],
+    });
+    const [first] = batch?.poison ?? [];
+    expect(JSON.parse(new TextDecoder().decode(first?.raw))).toMatchObject({ _value: "b", table: "0" });
+  });
 
   it("stays behind the clock, says when it has caught up, and waits by the clock", async () => {
     const clock = virtualClock(100_000);

@@ -62,6 +62,18 @@ it("a page has rows of plain values without their token, made anew each time", a
   expect(page.row(0)).not.toBe(page.row(0));
 });
 
+it("batches of one statement that come often go as one statement, with the time of the write; never those with conditions", async () => {
+  const { client, told, calls } = fakeClient();
+  const session = await openSession({ client }, "a test", SILENT);
+  const batch = [1, 2].map((n) => ({ query: "INSERT", params: [n] }));
+  for (let i = 0; i < 20; i++) await session.batch(batch, { consistency: 6, serialConsistency: 9 });
+  expect(new Set(calls)).toEqual(new Set(["batch"]));
+  for (let i = 0; i < 20; i++) await session.batch(batch, { consistency: 6, timestamp: 1_000 + i });
+  expect(calls.slice(20)).toEqual([...new Array(8).fill("batch"), ...new Array(12).fill("execute")]);
+  expect(told.slice(20).map(({ timestamp }) => timestamp)).toEqual(Array.from({ length: 20 }, (_, i) => 1_000 + i));
+  expect(told.at(-1)).toMatchObject({ prepare: true, consistency: 6, isIdempotent: false });
+});
+
 it("every request is prepared, has a time, is not tried again by the driver and pages one by one; batches are unlogged", async () => {
   const { client, told, calls } = fakeClient();
   const session = await openSession({ client, timeout: "3s" }, "a test", SILENT);

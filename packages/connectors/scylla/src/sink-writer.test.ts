@@ -73,12 +73,23 @@ const stampsOf = ({ statements }: Request): bigint[] =>
 const classes = (outcomes: readonly WriteOutcome[]): string[] =>
   outcomes.map((outcome) => (outcome === "written" ? "written" : outcome.class));
 
+/** Of a statement in a batch: its id and the number of its values, and these with their lengths. */
+const wireBytes = (params: readonly unknown[]): number =>
+  params.reduce(
+    (sum: number, param) => sum + 4 + (typeof param === "string" ? Buffer.byteLength(param) : 4),
+    1 + 2 + 16 + 2,
+  );
+
 describe("requests", () => {
   it("are of one partition each, in order, within the limits, and hold every row once", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(
-          fc.record({ owner: fc.constantFrom("a", "b", "ab", ""), n: fc.nat(50), v: fc.string({ maxLength: 60 }) }),
+          fc.record({
+            owner: fc.constantFrom("a", "b", "ab", ""),
+            n: fc.nat(50),
+            v: fc.oneof(fc.string({ maxLength: 60 }), fc.string({ unit: fc.constant("語"), maxLength: 20 })),
+          }),
           {
             maxLength: 80,
           },
@@ -96,11 +107,7 @@ describe("requests", () => {
           for (const request of session.requests) {
             expect(ownerOf(request).size).toBe(1);
             expect(request.statements.length).toBeLessThanOrEqual(maxRows);
-            const bytes = request.statements.reduce(
-              (sum, { params }) =>
-                sum + params.reduce((own: number, param) => own + Buffer.byteLength(String(param ?? "")), 0),
-              0,
-            );
+            const bytes = request.statements.reduce((sum, { params }) => sum + wireBytes(params), 0);
             if (request.statements.length > 1) expect(bytes).toBeLessThanOrEqual(maxBytes);
           }
           for (const owner of new Set(sound.map((each) => each.owner)))
@@ -254,6 +261,21 @@ describe("what fails in passing", () => {
     const outcomes = await writerOn(session, { maxRows: 1 }).write(values, contextOf(4));
     expect(classes(outcomes)).toEqual(["written", "unknown-outcome", "unknown-outcome", "unknown-outcome"]);
     expect(session.requests.flatMap(numbersOf)).toEqual([1, 2]);
+  });
+
+  it("holds it back also where it failed in a half of a request that was refused", async () => {
+    const session = new FakeSession((request) => {
+      if (request.statements.length > 2) throw new errors.ResponseError(0x2200, "refused");
+      if (numbersOf(request)[0] === 1) throw timedOut();
+      return NOTHING;
+    });
+    const values = [1, 2, 3, 4, 5].map((n) => entry("a", n));
+    const outcomes = await writerOn(session, { maxRows: 4 }).write(values, contextOf(5));
+    expect(new Set(classes(outcomes))).toEqual(new Set(["unknown-outcome"]));
+    expect(session.requests.map(numbersOf)).toEqual([
+      [1, 2, 3, 4],
+      [1, 2],
+    ]);
   });
 
   it("holds back nothing where versions say what is newer", async () => {
