@@ -183,15 +183,14 @@ describe("influxSink against a server that fails", () => {
   });
 
   it("of several values with several points gives up those that have a refused one, and writes all other points", async () => {
-    influx.rules = (lines) =>
-      lines.some((line) => /n=1[05]\b/.test(line)) ? { status: 400, message: "bad" } : undefined;
+    influx.rules = (lines) => (lines.some((line) => /n=13\b/.test(line)) ? { status: 400, message: "bad" } : undefined);
     // Values without points before and behind: the one that writes is not the first.
     const { dead } = await run(numbers(6), 6, (n) => (n % 2 === 0 ? [] : [n, n + 10, n + 20].map(points)));
-    expect(dead.map(({ value }) => value)).toEqual([5]);
-    expect(storedNumbers()).toEqual([1, 3, 5, 11, 13, 21, 23, 25]);
-    const alone = await run(numbers(2), 2, (n) => (n === 0 ? [] : [30, 15, 31].map(points)));
+    expect(dead.map(({ value }) => value)).toEqual([3]);
+    expect(storedNumbers()).toEqual([1, 3, 5, 11, 15, 21, 23, 25]);
+    const alone = await run(numbers(2), 2, (n) => (n === 0 ? [] : [30, 13, 31].map(points)));
     expect(alone.dead.map(({ value }) => value)).toEqual([1]);
-    expect(storedNumbers()).toEqual([1, 3, 5, 11, 13, 21, 23, 25, 30, 31]);
+    expect(storedNumbers()).toEqual([1, 3, 5, 11, 15, 21, 23, 25, 30, 31]);
   });
 
   it("tries a value again whose points are refused while a server comes and goes: only what it refuses is named", async () => {

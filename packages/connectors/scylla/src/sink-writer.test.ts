@@ -116,7 +116,10 @@ describe("requests", () => {
             );
         },
       ),
-      { numRuns: 60 },
+      {
+        numRuns: 60,
+        examples: [[Array.from({ length: 10 }, (_, n) => ({ owner: "a", n, v: "語".repeat(16) })), 9, 405, false]],
+      },
     );
   });
 
