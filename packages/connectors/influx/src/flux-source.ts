@@ -33,7 +33,7 @@ export type FluxSourceOptions<T> = InfluxConnection & {
   readonly pageRows?: number;
   /** What follows `range()`, made by the `flux` tag: filters, `pivot`, `map`, each row by itself and with its `_time`. Needed where fields have different types. */
   readonly pipe?: FluxQuery;
-  /** What it throws goes to the first `onError` below the source. */
+  /** Called as a row comes, and once more for the rows that a page leaves to the next one. What it throws goes to the first `onError` below the source. */
   readonly decode: (row: FluxRow) => T;
 };
 
