@@ -39,7 +39,7 @@ export const WORKLOADS: readonly ConnectorWorkload[] = [
       writer: "`producer.sendBatch` of 1,000, kafkajs finds the partitions",
       await: "`await producer.send` of one message",
     },
-    full: 100_000,
+    full: 300_000,
     quick: 4_000,
     fewer: { await: 500 },
   },

@@ -28,7 +28,7 @@ describe("sizeOf", () => {
   it("gives slow contenders fewer values, and a quick run a part of that", () => {
     const workload = workloadOf("redpanda-sink");
     if (workload === undefined) throw new Error("no workload redpanda-sink");
-    expect(["loop", "await"].map((who) => sizeOf(workload, who as "loop", false))).toEqual([100_000, 500]);
+    expect(["loop", "await"].map((who) => sizeOf(workload, who as "loop", false))).toEqual([300_000, 500]);
     expect(["loop", "await"].map((who) => sizeOf(workload, who as "loop", true))).toEqual([4_000, 100]);
   });
 });
