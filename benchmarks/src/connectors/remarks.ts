@@ -9,8 +9,8 @@ export const REMARKS: Readonly<Record<string, string>> = {
   "redpanda-sink":
     "Most of the CPU time of both is what kafkajs does with a message: it takes 512 bytes and several objects for each, and makes the list of a partition anew for each message in it.",
   "influx-source": [
-    "The loop knows which columns there are, that no value has a quote in it, and keeps no order among rows of one time. Ours reads annotated CSV with its types, quotes and errors, and gives each",
-    "row an offset that is the same at each reading.",
+    "The loop knows which columns there are, that no value has a quote in it, and keeps no order among rows of one time. Ours reads annotated CSV with its types, quotes and errors, makes",
+    "an object of every column for the user's `decode`, and holds a page until it knows where its last time ends; offsets are made only where they are read, here nowhere.",
   ].join("\n"),
   "influx-sink": [
     "The loop is one template for values that are known to need no escaping. Ours takes a point of any names and values and checks each; the client's own `Point` does that too. Both",

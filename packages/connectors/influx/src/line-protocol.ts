@@ -17,7 +17,6 @@ export interface Point {
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 const NS_PER_MS = 1_000_000;
-const LEAST_OF_SIX_DIGITS = 100_000;
 /** The earliest and latest that InfluxDB stores. */
 const TIME_MIN = INT64_MIN + 2n;
 const TIME_MAX = INT64_MAX - 1n;
@@ -138,7 +137,7 @@ let stretchOfText = 0;
 let stretchText = "0";
 
 function sixDigits(count: number): string {
-  return count < LEAST_OF_SIX_DIGITS ? String(count).padStart(6, "0") : String(count);
+  return String(count).padStart(6, "0");
 }
 
 function nanoseconds(time: number | bigint, within: number): string {

@@ -8,7 +8,6 @@ const LINES_A_BLOCK = 64;
 export class LineText {
   readonly #blocks: string[] = [];
   readonly #lines: string[] = [];
-
   #count = 0;
 
   /** Lines so far. */

@@ -1,7 +1,7 @@
 import { WriteError } from "@millrace/core";
 
 export const NS_PER_MS = 1_000_000n;
-const NS_A_MS = 1_000_000;
+const NS_A_MS = Number(NS_PER_MS);
 const NS_DIGITS = 9;
 const ZERO = 48;
 const SECOND_TEXT = "2026-11-26T00:00:00".length;
